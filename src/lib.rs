@@ -1,0 +1,36 @@
+//! stormdeck: a terminal console for live test windows.
+//!
+//! One binary puts load on a system, measures what its users would feel, records every second to one session file, and
+//! ends in a verdict. The one idea behind its shape is that **the session file is the only channel from what happens to
+//! what is seen**:
+//!
+//! ```text
+//!                      commands
+//!         ┌──────────────────────────────────┐
+//!         ▼                                  │
+//!   ┌───────────┐  records   ┌──────────────┐│  follow
+//!   │  engine   │ ─────────▶ │ session file │┴────────▶  whoever looks: live, or a year later
+//!   └───────────┘            └──────────────┘
+//!        ▲                          │
+//!       load                        └──▶ history ──▶ verdict ──▶ report
+//! ```
+//!
+//! # Words
+//!
+//! A **profile** is a TOML file that describes a **window**, one run from start to verdict. A **session** is the recording
+//! of a window. A **scenario** is a stream of work: an *open* model (arrivals at a rate) or a *closed* one (a number of
+//! users). A **journey** is what one arrival or user does, an ordered list of **steps**. A **phase** is a stretch of the
+//! window with a load factor of its own. A **gate** is an expectation that the verdict counts. A **record** is one entry of
+//! the session, a **tick** the recording interval. **Response time** runs from the moment a request was *due* to its last
+//! byte, **service time** from the moment it was really sent; the difference is what coordinated omission hides.
+//!
+//! # Where to start reading
+//!
+//! - [`profile`]: what a window may be asked to do. Start at [`profile::model`].
+//! - [`session`]: the file format, record by record, in [`session::record`]; everything else stands on it.
+//! - [`load`]: pacing, workers, journeys, the protocol driver. Start at [`load::fleet`].
+//! - [`engine`]: the window itself: [`engine::conductor`] decides what is asked, [`engine::recorder`] writes it down.
+//! - [`history`], [`verdict`], [`report`]: from records to a judgement; pure functions.
+//! - [`target`]: the demo service that a profile can ask for with `embedded://shop`.
+//! - [`cli`]: the commands.
+

@@ -1,0 +1,3 @@
+//! The `stormdeck` command.
+
+fn main() {}
