@@ -34,3 +34,4 @@
 //! - [`target`]: the demo service that a profile can ask for with `embedded://shop`.
 //! - [`cli`]: the commands.
 
+pub mod session;

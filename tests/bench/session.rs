@@ -1,0 +1,145 @@
+//! What recording costs and how fast a recording opens: `cargo bench --bench session`.
+//!
+//! A simulated window of `STORMDECK_BENCH_HOURS` (24 unless said otherwise): 8 journeys of one step each, 300 series, an event
+//! every few minutes. Prints each figure beside the one that the format was chosen by.
+
+#![allow(clippy::expect_used, clippy::unused_self)]
+
+#[path = "../session/sim.rs"]
+#[allow(dead_code)]
+mod sim;
+
+use std::hint::black_box;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rustix::time::{ClockId, clock_gettime};
+use sim::{Sim, end};
+use stormdeck::session::{Index, Reader, Record, Writer, verify};
+
+fn main() {
+    // Cargo runs benches without this argument in `cargo test`; there is nothing to test here.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return;
+    }
+    let hours: f64 = std::env::var("STORMDECK_BENCH_HOURS")
+        .ok()
+        .and_then(|hours| hours.parse().ok())
+        .unwrap_or(24.0);
+    let ticks = (hours * 3600.0) as u64;
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let path = dir.path().join("bench.jsonl.zst");
+    println!("{ticks} ticks, 8 journeys, 300 series; in brackets: the design's figures for 24 h\n");
+    record(&path, ticks);
+    open(&path);
+    seek(&path, ticks);
+    fold(&path);
+}
+
+/// Records all ticks and prints size and CPU time.
+fn record(path: &Path, ticks: u64) {
+    let mut sim = Sim::new(8, 300, 60, 1);
+    let mut writer = Writer::create(path, sim.names()).expect("a new file");
+    writer.append(&sim.window()).expect("room on the disk");
+    let mut costs = Vec::with_capacity(ticks as usize);
+    let every = (ticks / 487).max(1);
+    for n in 1..=ticks {
+        let tick = sim.tick(n);
+        let event = n.is_multiple_of(every).then(|| sim.event(n));
+        let before = cpu();
+        writer.append(&tick).expect("room on the disk");
+        if let Some(event) = event {
+            writer.append(&event).expect("room on the disk");
+        }
+        costs.push(cpu().saturating_sub(before));
+    }
+    let finished = writer.finish(end(ticks)).expect("room on the disk");
+    costs.sort_unstable();
+    let mean = costs.iter().sum::<Duration>() / ticks as u32;
+    let day = finished.bytes as f64 * 86_400.0 / ticks as f64 / 1e6;
+    println!(
+        "size            {:8.1} MB; {day:.1} MB a day  [153 MB]",
+        finished.bytes as f64 / 1e6
+    );
+    println!(
+        "CPU a tick      {:8.1} µs mean, {:.1} µs p99  [49 / 321 µs]",
+        mean.as_secs_f64() * 1e6,
+        costs[costs.len() * 99 / 100].as_secs_f64() * 1e6
+    );
+}
+
+fn open(path: &Path) {
+    let (index, frames) = median(|| Index::open(path).expect("a session").frames.len());
+    println!("open            {index:8.2} ms for {frames} frames  [35 ms with its overview]");
+    let (overview, requests) = median(|| {
+        let index = Index::open(path).expect("a session");
+        let sums = index
+            .frames
+            .iter()
+            .filter_map(|frame| index.aggregates(frame).ok()?);
+        sums.flat_map(|sums| sums.steps)
+            .map(|step| step.requests)
+            .sum::<u64>()
+    });
+    println!("open, all sums  {overview:8.2} ms for {requests} requests");
+    let bytes = std::fs::read(path).expect("a file");
+    let torn = path.with_extension("torn");
+    std::fs::write(
+        &torn,
+        &bytes[..bytes.len() - bytes.len() / 1440 / 2 - 20_000],
+    )
+    .expect("room on the disk");
+    let (open, _) = median(|| Index::open(&torn).expect("a session").frames.len());
+    println!("open, torn      {open:8.2} ms");
+}
+
+fn seek(path: &Path, ticks: u64) {
+    let index = Index::open(path).expect("a session");
+    let mut sim = Sim::new(1, 0, 0, 5);
+    let (time, _) = median(|| {
+        let from = 1 + sim.random() % ticks.saturating_sub(300).max(1);
+        let reader = index.seek(from).expect("a session");
+        let ticks = reader
+            .map_while(Result::ok)
+            .filter_map(|record| match record {
+                Record::Tick(tick) => Some(tick.n),
+                _ => None,
+            });
+        ticks.take_while(|&n| n < from + 300).count()
+    });
+    println!("any 5 min       {time:8.2} ms  [6.9 ms]");
+}
+
+fn fold(path: &Path) {
+    let before = Instant::now();
+    let mut reader = Reader::open(path).expect("a session");
+    while let Some(record) = reader.next_record().expect("a session") {
+        black_box(&record);
+    }
+    let rate = reader.tally().ticks as f64 / before.elapsed().as_secs_f64();
+    println!("read all        {rate:8.0} ticks/s  [41000 with a fold]");
+    let before = Instant::now();
+    let verification = verify(path).expect("a session");
+    assert!(verification.is_sound(), "{verification}");
+    let rate = verification.bytes as f64 / 1e6 / before.elapsed().as_secs_f64();
+    println!("verify          {rate:8.1} MB/s of file");
+}
+
+/// The median time of 9 runs in ms, and what the last one gave.
+fn median<T>(mut run: impl FnMut() -> T) -> (f64, T) {
+    let mut times = Vec::new();
+    let mut last = run();
+    for _ in 0..9 {
+        let before = Instant::now();
+        last = run();
+        times.push(before.elapsed().as_secs_f64() * 1e3);
+    }
+    times.sort_by(f64::total_cmp);
+    (times[4], last)
+}
+
+/// CPU time of this thread.
+fn cpu() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
