@@ -34,4 +34,5 @@
 //! - [`target`]: the demo service that a profile can ask for with `embedded://shop`.
 //! - [`cli`]: the commands.
 
+pub mod profile;
 pub mod session;
