@@ -36,3 +36,4 @@
 
 pub mod profile;
 pub mod session;
+pub mod target;
