@@ -34,6 +34,7 @@
 //! - [`target`]: the demo service that a profile can ask for with `embedded://shop`.
 //! - [`cli`]: the commands.
 
+pub mod load;
 pub mod profile;
 pub mod session;
 pub mod target;
