@@ -34,7 +34,10 @@
 //! - [`target`]: the demo service that a profile can ask for with `embedded://shop`.
 //! - [`cli`]: the commands.
 
+pub mod history;
 pub mod load;
 pub mod profile;
+pub mod report;
 pub mod session;
 pub mod target;
+pub mod verdict;

@@ -1,0 +1,338 @@
+//! Exact sums over whole phases, for gates and summaries.
+//!
+//! In: every tick, once. Out: [`Totals`] of any selection of steps over any selection of phases. The invariant: they
+//! do not pass through the rollups, so they are exact to the request, and their size depends on the number of steps
+//! and phases, never on time.
+
+use std::collections::BTreeMap;
+
+use super::bucket::{Bucket, Classes, Flow, GeneratorPeak, add_counts, class_of};
+use super::select::Selection;
+use crate::session::hist::Hist;
+use crate::session::record::{Bottleneck, ErrorKind, StepTick, Tick};
+
+/// A sum over steps, scenarios and time.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Totals {
+    /// Ticks that it is a sum of.
+    pub ticks: u64,
+    /// Ticks of the same stretch that are missing from the recording.
+    pub missing: u64,
+    /// Time that the ticks cover, µs.
+    pub micros: u64,
+    /// Ticks in which the generator was the bottleneck.
+    pub bottleneck_ticks: u64,
+    /// Those ticks by cause; a tick may have several.
+    pub causes: BTreeMap<Bottleneck, u64>,
+    /// Requests finished, failed ones included.
+    pub requests: u64,
+    /// Failed requests by kind.
+    pub errors: BTreeMap<ErrorKind, u64>,
+    /// Answers by class of their status.
+    pub classes: Classes,
+    /// Answers by status code; empty where the codes are not kept (anything but exact totals).
+    pub status: BTreeMap<u16, u64>,
+    /// Bytes received.
+    pub bytes_in: u64,
+    /// Bytes sent.
+    pub bytes_out: u64,
+    /// Response times, µs.
+    pub response: Hist,
+    /// Service times, µs.
+    pub service: Hist,
+    /// Journeys that became due in the scenarios concerned.
+    pub due: u64,
+    /// Journeys begun there.
+    pub begun: u64,
+    /// Journeys finished there.
+    pub finished: u64,
+    /// Arrivals dropped there.
+    pub dropped: u64,
+}
+
+impl Totals {
+    /// Failed requests.
+    pub fn failed(&self) -> u64 {
+        self.errors.values().fold(0, |a, &b| a.saturating_add(b))
+    }
+
+    /// Failed requests over all requests; `None` without a request.
+    pub fn error_ratio(&self) -> Option<f64> {
+        (self.requests > 0).then(|| self.failed() as f64 / self.requests as f64)
+    }
+
+    /// Seconds that the ticks cover.
+    pub fn seconds(&self) -> f64 {
+        self.micros as f64 / 1e6
+    }
+
+    /// Finished requests a second; `None` without time.
+    pub fn rate(&self) -> Option<f64> {
+        (self.micros > 0).then(|| self.requests as f64 / self.seconds())
+    }
+
+    /// The share of ticks in which the generator was the bottleneck; 0 without a tick.
+    pub fn bottleneck_share(&self) -> f64 {
+        self.bottleneck_ticks as f64 / self.ticks.max(1) as f64
+    }
+
+    /// The share of ticks that are missing from the recording.
+    pub fn missing_share(&self) -> f64 {
+        self.missing as f64 / self.ticks.saturating_add(self.missing).max(1) as f64
+    }
+
+    pub(super) fn add_bucket(&mut self, bucket: &Bucket, selection: &Selection) {
+        self.ticks += bucket.ticks;
+        self.micros = self.micros.saturating_add(bucket.micros);
+        self.bottleneck_ticks += bucket.generator.bottleneck_ticks;
+        add_counts(&mut self.causes, &bucket.generator.causes);
+        for step in bucket.steps.iter().filter(|s| selection.has_step(s.step)) {
+            self.requests = self.requests.saturating_add(step.requests);
+            add_counts(&mut self.errors, &step.errors);
+            for (class, count) in self.classes.iter_mut().zip(step.classes) {
+                *class = class.saturating_add(count);
+            }
+            self.bytes_in = self.bytes_in.saturating_add(step.bytes_in);
+            self.bytes_out = self.bytes_out.saturating_add(step.bytes_out);
+            self.response.merge(&step.response.unpack());
+            self.service.merge(&step.service().unpack());
+        }
+        for (index, flow) in bucket.scenarios.iter().enumerate() {
+            if selection.has_scenario(index) {
+                self.add_flow(flow);
+            }
+        }
+    }
+
+    fn add_flow(&mut self, flow: &Flow) {
+        self.due = self.due.saturating_add(flow.due);
+        self.begun = self.begun.saturating_add(flow.begun);
+        self.finished = self.finished.saturating_add(flow.finished);
+        self.dropped = self.dropped.saturating_add(flow.dropped);
+    }
+
+    fn add_cell(&mut self, cell: &Cell) {
+        self.requests = self.requests.saturating_add(cell.requests);
+        add_counts(&mut self.errors, &cell.errors);
+        add_counts(&mut self.status, &cell.status);
+        for (&status, &count) in &cell.status {
+            let class = &mut self.classes[class_of(status)];
+            *class = class.saturating_add(count);
+        }
+        self.bytes_in = self.bytes_in.saturating_add(cell.bytes_in);
+        self.bytes_out = self.bytes_out.saturating_add(cell.bytes_out);
+        cell.response.add_to(&mut self.response);
+        cell.service
+            .as_ref()
+            .unwrap_or(&cell.response)
+            .add_to(&mut self.service);
+    }
+}
+
+/// What is known of one phase.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct PhaseTotals {
+    /// When it began, µs since the window began.
+    pub start: u64,
+    /// End of its last tick, µs since the window began.
+    pub end: u64,
+    /// Ticks recorded in it.
+    pub ticks: u64,
+    /// Ticks missing next to its own. A gap between two phases counts to both, since either may have lost them.
+    pub missing: u64,
+    /// Time that its ticks cover, µs.
+    pub micros: u64,
+    /// Highest load factor at the end of a tick.
+    pub load: f64,
+    /// Ticks in which the generator was the bottleneck.
+    pub bottleneck_ticks: u64,
+    /// Those ticks by cause.
+    pub causes: BTreeMap<Bottleneck, u64>,
+}
+
+/// The generator over the whole window.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct GeneratorTotals {
+    /// Ticks seen.
+    pub ticks: u64,
+    /// Largest values of any tick.
+    pub peak: GeneratorPeak,
+    /// Arrivals due, all open scenarios.
+    pub due: u64,
+    /// Arrivals taken up.
+    pub begun: u64,
+    /// Ticks in which it was the bottleneck.
+    pub bottleneck_ticks: u64,
+    /// Those ticks by cause; a tick may have several.
+    pub causes: BTreeMap<Bottleneck, u64>,
+    /// CPU that the process used, core-seconds.
+    pub cpu_seconds: f64,
+    /// The part of it that recording took, core-seconds.
+    pub recorder_seconds: f64,
+    late: Pool,
+}
+
+impl GeneratorTotals {
+    /// The share of the CPU that recording took; 0 when nothing was used.
+    pub fn recorder_share(&self) -> f64 {
+        if self.cpu_seconds > 0.0 {
+            self.recorder_seconds / self.cpu_seconds
+        } else {
+            0.0
+        }
+    }
+
+    /// Send-time error, µs.
+    pub fn late(&self) -> Hist {
+        let mut hist = Hist::new();
+        self.late.add_to(&mut hist);
+        hist
+    }
+}
+
+/// A histogram that many small ones are added to. The small ones gather in `fresh`, and go on to the large `settled`
+/// only now and then, since a merge costs the length of both.
+#[derive(Debug, Clone, PartialEq, Default)]
+struct Pool {
+    settled: Hist,
+    fresh: Hist,
+    added: u32,
+}
+
+impl Pool {
+    const BATCH: u32 = 32;
+
+    fn add(&mut self, hist: &Hist) {
+        if hist.is_empty() {
+            return;
+        }
+        self.fresh.merge(hist);
+        self.added += 1;
+        if self.added == Self::BATCH {
+            self.settled.merge(&std::mem::take(&mut self.fresh));
+            self.added = 0;
+        }
+    }
+
+    fn add_to(&self, sum: &mut Hist) {
+        sum.merge(&self.settled);
+        sum.merge(&self.fresh);
+    }
+}
+
+/// One step in one phase.
+#[derive(Debug, Clone, PartialEq, Default)]
+struct Cell {
+    requests: u64,
+    errors: BTreeMap<ErrorKind, u64>,
+    status: BTreeMap<u16, u64>,
+    bytes_in: u64,
+    bytes_out: u64,
+    response: Pool,
+    /// `None` as long as it is equal to `response`.
+    service: Option<Pool>,
+}
+
+impl Cell {
+    fn add(&mut self, tick: &StepTick) {
+        self.requests = self.requests.saturating_add(tick.requests);
+        add_counts(&mut self.errors, &tick.errors);
+        add_counts(&mut self.status, &tick.status);
+        self.bytes_in = self.bytes_in.saturating_add(tick.bytes_in);
+        self.bytes_out = self.bytes_out.saturating_add(tick.bytes_out);
+        if tick.service.is_some() && self.service.is_none() {
+            self.service = Some(self.response.clone());
+        }
+        if let Some(service) = &mut self.service {
+            service.add(tick.service());
+        }
+        self.response.add(&tick.response);
+    }
+}
+
+/// Exact sums by phase; `None` is the time outside any phase.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct Exact {
+    cells: BTreeMap<(Option<usize>, usize), Cell>,
+    flows: BTreeMap<(Option<usize>, usize), Flow>,
+    pub(super) phases: BTreeMap<Option<usize>, PhaseTotals>,
+    pub(super) generator: GeneratorTotals,
+}
+
+impl Exact {
+    /// Adds a tick whose indexes have been checked; `micros` is the time that it covers.
+    pub(super) fn add(&mut self, tick: &Tick, phase: Option<usize>, micros: u64) {
+        let of_phase = self.phases.entry(phase).or_default();
+        if of_phase.ticks == 0 {
+            of_phase.start = tick.at.saturating_sub(micros);
+        }
+        of_phase.end = of_phase.end.max(tick.at);
+        of_phase.ticks += 1;
+        of_phase.micros = of_phase.micros.saturating_add(micros);
+        of_phase.load = of_phase.load.max(tick.load);
+        for step in &tick.steps {
+            self.cells.entry((phase, step.step)).or_default().add(step);
+        }
+        for (index, scenario) in tick.scenarios.iter().enumerate() {
+            self.flows
+                .entry((phase, index))
+                .or_default()
+                .add(&Flow::from(scenario));
+        }
+        let generator = &mut self.generator;
+        generator.ticks += 1;
+        generator.peak = generator.peak.or((&tick.generator).into());
+        generator.due = generator.due.saturating_add(tick.generator.due);
+        generator.begun = generator.begun.saturating_add(tick.generator.begun);
+        generator.late.add(&tick.generator.late);
+        let seconds = micros as f64 / 1e6;
+        generator.cpu_seconds += tick.generator.cpu * seconds;
+        generator.recorder_seconds += tick.generator.recorder_cpu * seconds;
+        if !tick.generator.bottleneck.is_empty() {
+            of_phase.bottleneck_ticks += 1;
+            generator.bottleneck_ticks += 1;
+            for &cause in &tick.generator.bottleneck {
+                *of_phase.causes.entry(cause).or_default() += 1;
+                *generator.causes.entry(cause).or_default() += 1;
+            }
+        }
+    }
+
+    /// The sum over `phases`; over the whole window when there are none.
+    pub(super) fn totals(&self, selection: &Selection, phases: &[usize]) -> Totals {
+        let wanted = |phase: Option<usize>| {
+            phases.is_empty() || phase.is_some_and(|phase| phases.contains(&phase))
+        };
+        let mut totals = Totals::default();
+        for (_, phase) in self.phases.iter().filter(|&(&phase, _)| wanted(phase)) {
+            totals.ticks += phase.ticks;
+            totals.missing = totals.missing.saturating_add(phase.missing);
+            totals.micros = totals.micros.saturating_add(phase.micros);
+            totals.bottleneck_ticks += phase.bottleneck_ticks;
+            add_counts(&mut totals.causes, &phase.causes);
+        }
+        for (&(phase, step), cell) in &self.cells {
+            if wanted(phase) && selection.has_step(step) {
+                totals.add_cell(cell);
+            }
+        }
+        for (&(phase, scenario), flow) in &self.flows {
+            if wanted(phase) && selection.has_scenario(scenario) {
+                totals.add_flow(flow);
+            }
+        }
+        totals
+    }
+
+    /// One scenario over `phases`: counts, and where it was at the end of the last of them.
+    pub(super) fn flow(&self, scenario: usize, phases: &[usize]) -> Flow {
+        let mut sum = Flow::default();
+        for (&(phase, index), flow) in &self.flows {
+            let wanted = phases.is_empty() || phase.is_some_and(|phase| phases.contains(&phase));
+            if index == scenario && wanted {
+                sum.add(flow);
+            }
+        }
+        sum
+    }
+}

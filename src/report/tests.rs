@@ -1,0 +1,219 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::history::History;
+use crate::history::testing::{PAY, Recording, fail, overload, step};
+use crate::session::record::{EndReason, ErrorKind, Happening, Record, Sample, Tick};
+use crate::verdict::judge;
+
+fn window() -> Recording {
+    Recording::new(&[("steady", 60, 1.0), ("spike", 30, 2.0)])
+        .gate("pay stays fast", "pay", "p99 < 100ms", &[0])
+        .gate("errors", "", "errors < 0.5%", &[])
+        .gate("rate of shoppers", "shoppers", "rate > 350/s", &[0])
+        .advisory()
+}
+
+fn summary(history: &History) -> Summary {
+    let session = "/var/lib/stormdeck/2026-11-21-checkout-4-2.jsonl.zst";
+    Summary::new(history, &judge(history), session)
+}
+
+/// Every line must fit, whatever the snapshot says.
+fn told(history: &History) -> String {
+    let text = text(&summary(history));
+    for line in text.lines() {
+        assert!(line.chars().count() <= text::WIDTH, "{line}");
+    }
+    text
+}
+
+fn good() -> Recording {
+    let predicted = [
+        ("pay p99", "80ms"),
+        ("rate", "500/s"),
+        ("service p50 browse", "9ms"),
+        ("the weather", "fine"),
+    ];
+    let predicted: BTreeMap<String, String> = predicted
+        .map(|(what, value)| (what.to_owned(), value.to_owned()))
+        .into();
+    let fail_once = |tick: &mut Tick| {
+        if tick.n.is_multiple_of(20) {
+            fail(tick, PAY, ErrorKind::Timeout, None, 1);
+        }
+    };
+    window()
+        .window(|window| window.predicted = predicted)
+        .phase(0)
+        .ticks_with(60, fail_once)
+        .phase(1)
+        .ticks(30)
+        .end(EndReason::Finished)
+}
+
+fn no_go() -> History {
+    let broken = |tick: &mut Tick| {
+        fail(tick, PAY, ErrorKind::Status5xx, Some(503), 30);
+        fail(tick, 0, ErrorKind::Timeout, None, 4);
+        tick.scenarios[0].due += 60;
+        tick.scenarios[0].dropped = 60;
+    };
+    let mut history = window()
+        .phase(0)
+        .ticks(60)
+        .phase(1)
+        .ticks_with(30, broken)
+        .end(EndReason::Finished)
+        .history();
+    history.apply(&Record::Sample(Sample {
+        at: 61_000_000,
+        step: PAY,
+        kind: ErrorKind::Status5xx,
+        status: Some(503),
+        detail: "status 503 Service Unavailable".into(),
+        body: String::new(),
+    }));
+    history
+}
+
+fn bottleneck() -> History {
+    let recording = window().phase(0).ticks(40).ticks_with(20, overload);
+    let recording = recording.phase(1).ticks(30).end(EndReason::Finished);
+    recording.history()
+}
+
+fn torn() -> History {
+    window()
+        .phase(0)
+        .ticks(25)
+        .gap(3, "disk full")
+        .ticks(9)
+        .history()
+}
+
+fn breakpoint() -> History {
+    let slow = |tick: &mut Tick| tick.steps[PAY] = step(PAY, 120, 90_000, 400_000);
+    Recording::new(&[
+        ("climb 1x", 60, 1.0),
+        ("climb 2x", 60, 2.0),
+        ("climb 3x", 60, 3.0),
+        ("climb 4x", 60, 4.0),
+    ])
+    .window(|window| {
+        for phase in &mut window.phases {
+            phase.climb = Some("climb".into());
+        }
+    })
+    .gate("fast", "pay", "p99 < 100ms", &[0, 1, 2, 3])
+    .advisory()
+    .abort_after(20)
+    .phase(0)
+    .ticks(60)
+    .phase(1)
+    .ticks(60)
+    .phase(2)
+    .ticks_with(20, slow)
+    .event(Happening::Stop {
+        reason: EndReason::Aborted,
+        text: "gate `fast` failed for 20s".into(),
+    })
+    .end(EndReason::Aborted)
+    .history()
+}
+
+#[test]
+fn a_good_run_as_text() {
+    insta::assert_snapshot!(told(&good().history()));
+}
+
+#[test]
+fn a_good_run_as_json() {
+    insta::assert_snapshot!(summary(&good().history()).json().unwrap());
+}
+
+#[test]
+fn a_no_go_with_errors_as_text() {
+    insta::assert_snapshot!(told(&no_go()));
+}
+
+#[test]
+fn a_no_go_with_errors_as_json() {
+    insta::assert_snapshot!(summary(&no_go()).json().unwrap());
+}
+
+#[test]
+fn a_generator_that_was_the_bottleneck_as_text() {
+    insta::assert_snapshot!(told(&bottleneck()));
+}
+
+#[test]
+fn a_window_of_which_nothing_is_known_as_text() {
+    insta::assert_snapshot!(told(&History::new()));
+}
+
+#[test]
+fn a_window_of_which_nothing_is_known_as_json() {
+    insta::assert_snapshot!(summary(&History::new()).json().unwrap());
+}
+
+#[test]
+fn a_torn_recording_as_text() {
+    insta::assert_snapshot!(told(&torn()));
+}
+
+#[test]
+fn a_climb_that_broke_as_text() {
+    insta::assert_snapshot!(told(&breakpoint()));
+}
+
+#[test]
+fn a_climb_that_broke_as_json() {
+    let json: serde_json::Value =
+        serde_json::from_str(&summary(&breakpoint()).json().unwrap()).unwrap();
+    insta::assert_snapshot!(serde_json::to_string_pretty(&json["breakpoint"]).unwrap());
+}
+
+#[test]
+fn names_of_any_length_leave_the_lines_in_bounds() {
+    let long = "a name that somebody thought about for a very long time ".repeat(3);
+    let history = window()
+        .gate(&long, "pay", "service p99.99 <= 100.25ms", &[0, 1])
+        .window(|window| {
+            window.name = long.clone();
+            for phase in &mut window.phases {
+                phase.name = long.clone();
+            }
+        })
+        .phase(0)
+        .ticks_with(60, |tick| tick.scenarios[0].dropped = 1)
+        .end(EndReason::Stopped)
+        .history();
+    told(&history);
+}
+
+#[test]
+fn absurd_numbers_are_told_without_a_panic() {
+    let absurd = |tick: &mut Tick| {
+        tick.load = f64::NAN;
+        tick.at = u64::MAX - tick.n % 3;
+        tick.generator.cpu = f64::INFINITY;
+        tick.generator.worker_cpu = f64::NAN;
+        tick.generator.due = u64::MAX;
+        for scenario in &mut tick.scenarios {
+            scenario.due = u64::MAX;
+            scenario.dropped = u64::MAX;
+        }
+        for step in &mut tick.steps {
+            step.requests = u64::MAX;
+            step.bytes_in = u64::MAX;
+            step.errors = [(ErrorKind::Timeout, u64::MAX), (ErrorKind::Reset, u64::MAX)].into();
+            step.status = [(0, u64::MAX), (u16::MAX, u64::MAX)].into();
+        }
+    };
+    let recording = window().phase(0).ticks_with(40, absurd).phase(1);
+    let recording = recording.ticks_with(2_000, absurd).end(EndReason::Finished);
+    let history = recording.history();
+    told(&history);
+    summary(&history).json().unwrap();
+}
