@@ -34,6 +34,8 @@
 //! - [`target`]: the demo service that a profile can ask for with `embedded://shop`.
 //! - [`cli`]: the commands.
 
+pub mod cli;
+pub mod engine;
 pub mod history;
 pub mod load;
 pub mod profile;

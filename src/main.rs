@@ -1,3 +1,7 @@
 //! The `stormdeck` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    stormdeck::cli::main()
+}

@@ -1,0 +1,36 @@
+//! `stormdeck check PROFILE`: says what a profile would do, or everything that is wrong with it.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use super::{COULD_NOT, ProfileArgs, refuse};
+use crate::profile::plan::Plan;
+
+/// Say what a profile would do, or what is wrong with it
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A profile: a file, or the name of a shipped one
+    #[arg(value_name = "PROFILE")]
+    pub profile: String,
+    /// How it is read.
+    #[command(flatten)]
+    pub how: ProfileArgs,
+}
+
+/// Prints the plan and exits with 0, or the mistakes and exits with 2.
+pub fn run(args: &Args) -> ExitCode {
+    let profile = match args.how.load(&args.profile) {
+        Ok(profile) => profile,
+        Err(error) => return refuse(&error),
+    };
+    let mut plan = Plan::of(&profile);
+    let unused = args.how.unused(&profile);
+    plan.warnings.extend(
+        unused.map(|name| format!("`-e {name}=…` is set, and nothing in the profile asks for it")),
+    );
+    match write!(std::io::stdout(), "{plan}") {
+        // A reader that has seen enough, `check … | head`, is no failure.
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => ExitCode::from(COULD_NOT),
+        Ok(()) | Err(_) => ExitCode::SUCCESS,
+    }
+}

@@ -1,0 +1,150 @@
+//! The commands: what they accept, in one file each, and nothing that another part could want.
+
+mod check;
+mod export;
+mod ls;
+mod run;
+mod target;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::profile::{LoadError, Options, Profile};
+
+/// The exit code of a command that could not do what was asked.
+pub(crate) const COULD_NOT: u8 = 2;
+
+/// Load, faults, metrics and one recording for a live test window, ending in a verdict.
+#[derive(Debug, Parser)]
+#[command(
+    name = "stormdeck",
+    version,
+    arg_required_else_help = true,
+    propagate_version = true
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a window: put the profile's load on its target, record it, judge it
+    Run(run::Args),
+    /// Say what a profile would do, or what is wrong with it
+    Check(check::Args),
+    /// List running and recorded sessions, newest first
+    Ls(ls::Args),
+    /// Check every checksum of a session and the chain of its frames
+    Verify(verify::Args),
+    /// Turn a session into JSON lines, CSV, an `HdrHistogram` log or `OpenMetrics`
+    Export(export::Args),
+    /// Run the embedded demo service on its own
+    Target(target::Args),
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+/// What every command takes that reads a profile.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct ProfileArgs {
+    /// Set a variable of the profile; wins over the environment. May be repeated
+    #[arg(short = 'e', long = "set", value_name = "NAME=VALUE", value_parser = variable)]
+    pub variables: Vec<(String, String)>,
+    /// Multiply every duration of the schedule: 0.01 rehearses 24 hours in 15 minutes
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = time_scale)]
+    pub time_scale: f64,
+}
+
+impl ProfileArgs {
+    /// Options with these arguments and this process's environment.
+    pub fn options(&self) -> Options {
+        Options {
+            variables: self.variables.clone(),
+            time_scale: self.time_scale,
+            ..Options::from_env()
+        }
+    }
+
+    /// Loads a profile from a path, or a shipped one by its name.
+    pub fn load(&self, profile: &str) -> Result<Profile, LoadError> {
+        crate::profile::load(profile, &self.options())
+    }
+
+    /// Names that were set but that the profile never asks for: typing slips, most likely.
+    pub fn unused<'a>(&'a self, profile: &'a Profile) -> impl Iterator<Item = &'a str> {
+        let used = |name: &str| {
+            let secret =
+                |secret: &str| secret == name || name.strip_suffix("_FILE") == Some(secret);
+            profile.variables.contains_key(name) || profile.secrets.names().any(secret)
+        };
+        let names = self.variables.iter().map(|(name, _)| name.as_str());
+        names.filter(move |name| !used(name))
+    }
+}
+
+/// Runs the command line and gives its exit code.
+pub fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Run(args) => run::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Ls(args) => ls::run(&args),
+        Command::Verify(args) => verify::run(&args),
+        Command::Export(args) => export::run(&args),
+        Command::Target(args) => target::run(args),
+        Command::Completions { shell } => {
+            clap_complete::generate(
+                shell,
+                &mut Cli::command(),
+                "stormdeck",
+                &mut std::io::stdout(),
+            );
+            ExitCode::SUCCESS
+        }
+        Command::Man => {
+            match clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout()) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => could_not("write the manual page", &error),
+            }
+        }
+    }
+}
+
+/// Says on standard error what could not be done and why.
+pub(crate) fn could_not(what: &str, why: &dyn std::fmt::Display) -> ExitCode {
+    eprintln!("stormdeck: could not {what}: {why}");
+    ExitCode::from(COULD_NOT)
+}
+
+/// Whether a stream should be coloured: it is a terminal, and `NO_COLOR` is not set.
+pub(crate) fn colour(stream: &impl std::io::IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// Prints why a profile could not be loaded.
+pub(crate) fn refuse(error: &LoadError) -> ExitCode {
+    let stderr = std::io::stderr();
+    eprintln!("{}", error.render(colour(&stderr)));
+    ExitCode::from(COULD_NOT)
+}
+
+fn variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write NAME=VALUE".to_owned()),
+    }
+}
+
+fn time_scale(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(scale) if scale.is_finite() && scale > 0.0 => Ok(scale),
+        _ => Err("a time scale is a number above 0, like 0.01".to_owned()),
+    }
+}

@@ -1,0 +1,184 @@
+//! `stormdeck run`: a window without a screen, with a progress line, a summary and a verdict.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::{COULD_NOT, ProfileArgs, could_not, refuse};
+use crate::engine::embedded::Embedded;
+use crate::engine::{self, Progress, Spec};
+use crate::history::History;
+use crate::load::fleet::default_workers;
+use crate::profile::Profile;
+use crate::profile::model::Scope;
+use crate::report::format::{
+    count_short, duration_short, factor, percent, rate_short, span, unknown,
+};
+use crate::report::{Summary, text};
+use crate::session::dir::{EXTENSION, Sessions};
+use crate::session::{Reader, Writer};
+use crate::verdict;
+
+/// How often a line is printed where no progress bar can be drawn.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+
+/// The span that the progress line looks back over.
+const RECENT: Duration = Duration::from_secs(5);
+
+/// Options of `stormdeck run`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A profile: a file, or one of those that are shipped (demo, smoke, baseline, steps, stress, spike, soak, breakpoint).
+    profile: String,
+    #[command(flatten)]
+    options: ProfileArgs,
+    /// Run without a screen: a progress line, then the summary.
+    #[arg(long)]
+    headless: bool,
+    /// Print the summary as JSON on standard output and nothing else there.
+    #[arg(long)]
+    json: bool,
+    /// Worker threads; one for each core by default.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    workers: Option<u16>,
+    /// Where sessions live.
+    #[arg(long, env = "STORMDECK_DIR", value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// Name of the session, instead of one made from the time and the window's name.
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+}
+
+/// Runs the window. Exit codes: 0 go or conditional, 1 no-go or inconclusive, 2 could not run.
+pub fn run(args: &Args) -> ExitCode {
+    if !args.headless {
+        eprintln!("stormdeck: run needs --headless: this version has no console yet");
+        return ExitCode::from(COULD_NOT);
+    }
+    let profile = match args.options.load(&args.profile) {
+        Ok(profile) => profile,
+        Err(error) => return refuse(&error),
+    };
+    match window(args, profile) {
+        Ok(code) => code,
+        Err(error) => could_not("run the window", &*error),
+    }
+}
+
+fn window(args: &Args, mut profile: Profile) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    // Started first: what cannot start leaves no session behind.
+    let _services = Embedded::start(&mut profile, &std::env::current_exe()?)?;
+    let sessions = Sessions::locate(args.dir.as_deref())?;
+    sessions.make_dir()?;
+    let names = engine::plan::names(&profile);
+    let writer = match &args.name {
+        Some(name) => Writer::create(sessions.dir.join(format!("{name}{EXTENSION}")), names)?,
+        None => sessions.begin(&profile.window.name, jiff::Timestamp::now(), &names)?,
+    };
+    let session = writer.path().to_owned();
+    let _log = engine::logs::start(&session);
+    let workers = args.workers.map_or_else(default_workers, usize::from);
+    let length = profile.phases.iter().map(|phase| phase.length).sum();
+    let mut line = Line::new(&profile.window.name, length, args.json);
+    let (_, orders) = tokio::sync::mpsc::unbounded_channel();
+    let spec = Spec {
+        profile,
+        writer,
+        workers,
+        by: engine::process::who(),
+        orders,
+    };
+    let finished = engine::run(spec, |progress| line.show(progress))?;
+    line.close();
+
+    if let Err(error) = &finished.recording {
+        eprintln!("stormdeck: the session could not be closed whole: {error}");
+    }
+    // Judged by what was recorded and nothing else, so that whoever reads the file later comes to the same answer.
+    let history = History::of_records(Reader::open(&session)?)?;
+    let judgement = verdict::judge(&history);
+    let summary = Summary::new(&history, &judgement, &session.display().to_string());
+    let output = if args.json {
+        summary.json()?
+    } else {
+        text(&summary)
+    };
+    print!("{output}");
+    Ok(ExitCode::from(judgement.verdict.exit_code()))
+}
+
+/// The progress line, on standard error: a bar on a terminal, else a line now and then.
+struct Line {
+    bar: ProgressBar,
+    quiet: bool,
+    printed: Option<Duration>,
+}
+
+impl Line {
+    fn new(window: &str, length: Duration, json: bool) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        let target = if terminal {
+            ProgressDrawTarget::stderr_with_hz(4)
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        let bar = ProgressBar::with_draw_target(Some(length.as_millis() as u64), target);
+        // A template without placeholders that indicatif does not know cannot fail.
+        if let Ok(style) = ProgressStyle::with_template("{prefix} {bar:24.cyan/blue} {msg}") {
+            bar.set_style(style.progress_chars("█▉▊▋▌▍▎▏ "));
+        }
+        bar.set_prefix(window.to_owned());
+        Self {
+            bar,
+            quiet: terminal || json,
+            printed: None,
+        }
+    }
+
+    fn show(&mut self, progress: &Progress<'_>) {
+        let text = describe(progress);
+        self.bar.set_position(progress.at.as_millis() as u64);
+        self.bar.set_message(text.clone());
+        let due = self
+            .printed
+            .is_none_or(|printed| progress.at.saturating_sub(printed) >= LINE_EVERY);
+        if !self.quiet && due {
+            self.printed = Some(progress.at);
+            eprintln!("{:>7}  {text}", span(progress.at.as_secs_f64().floor()));
+        }
+    }
+
+    fn close(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+fn describe(progress: &Progress<'_>) -> String {
+    let recent = progress.history.recent(&Scope::All, RECENT, &[]);
+    let p99 = if recent.response.is_empty() {
+        unknown()
+    } else {
+        duration_short(recent.response.quantile(0.99) as f64)
+    };
+    let mut text = format!(
+        "{} {}  {}  p99 {p99}  errors {}  {}",
+        progress.phase,
+        factor(progress.factor),
+        recent.rate().map_or_else(unknown, rate_short),
+        recent.error_ratio().map_or_else(unknown, percent),
+        progress.left.map_or_else(
+            || "held".into(),
+            |left| format!("{} left", span(left.as_secs_f64().ceil()))
+        ),
+    );
+    if progress.lost > 0 {
+        text.push_str(&format!(
+            "  {} ticks not recorded",
+            count_short(progress.lost as f64)
+        ));
+    }
+    text
+}

@@ -1,0 +1,42 @@
+//! `stormdeck verify`: every checksum of a session, and the hash chain.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::session::{Sessions, verify};
+
+/// Check every checksum of a session and the hash chain.
+///
+/// Exit status: 0 when the session is as it was written, 1 when it is damaged, torn or its chain is broken, 2 when it
+/// cannot be read.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A file, a session's name or the beginning of one; the newest session if left out
+    session: Option<String>,
+    /// Where sessions live
+    #[arg(long, env = "STORMDECK_DIR", value_name = "DIR")]
+    dir: Option<PathBuf>,
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> ExitCode {
+    let found = Sessions::locate(args.dir.as_deref())
+        .and_then(|sessions| sessions.find(args.session.as_deref()));
+    let path = match found {
+        Ok(path) => path,
+        Err(error) => {
+            eprintln!("stormdeck: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    match verify(&path) {
+        Ok(verification) => {
+            print!("{}: {verification}", path.display());
+            ExitCode::from(u8::from(!verification.is_sound()))
+        }
+        Err(error) => {
+            eprintln!("stormdeck: {}: {error}", path.display());
+            ExitCode::from(2)
+        }
+    }
+}

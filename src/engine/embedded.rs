@@ -1,0 +1,130 @@
+//! Demo services that a profile asks for with `embedded://shop`, each in a process of its own.
+//!
+//! A process of its own keeps the generator's figures about itself honest. It ends with its owner, even after
+//! `kill -9`: it holds the other end of a pipe and leaves when that closes.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use crate::profile::Profile;
+use crate::profile::model::TargetSource;
+use crate::profile::secret::Text;
+use crate::target::options::{Options, OptionsError};
+
+const SCHEME: &str = "embedded://shop";
+
+/// Running demo services; dropping it ends them.
+#[derive(Debug, Default)]
+pub struct Embedded {
+    children: Vec<Child>,
+}
+
+/// Why a demo service did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum EmbeddedError {
+    /// The process could not be started.
+    #[error("the embedded demo service could not be started: {0}")]
+    Spawn(#[from] std::io::Error),
+    /// The URL asks for something that the service does not have.
+    #[error("`embedded://shop?{query}` is not understood: {source}")]
+    Options {
+        /// What was asked for.
+        query: String,
+        /// What is wrong with it.
+        source: OptionsError,
+    },
+    /// It ended, or said something else than its address.
+    #[error("the embedded demo service did not come up; it said {said:?}")]
+    NotUp {
+        /// Its first line.
+        said: String,
+    },
+}
+
+impl Embedded {
+    /// Starts one service for each different `embedded://` URL of the profile and puts its real address in the place
+    /// of that URL. `program` is the stormdeck executable.
+    ///
+    /// # Errors
+    /// When a service does not start; those that did are ended.
+    pub fn start(profile: &mut Profile, program: &Path) -> Result<Self, EmbeddedError> {
+        let mut services = Self::default();
+        let mut started: Vec<(String, String)> = Vec::new();
+        let scenario_urls = profile
+            .scenarios
+            .iter_mut()
+            .map(|scenario| &mut scenario.target);
+        let target_urls = profile
+            .targets
+            .iter_mut()
+            .map(|target| match &mut target.source {
+                TargetSource::Scrape(url) | TargetSource::Prometheus(url) => url,
+            });
+        for url in scenario_urls.chain(target_urls) {
+            let Some(rest) = url.reveal().strip_prefix(SCHEME) else {
+                continue;
+            };
+            let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+            let (path, query) = (path.to_owned(), query.to_owned());
+            let known = started
+                .iter()
+                .find(|(known, _)| *known == query)
+                .map(|(_, address)| address.clone());
+            let address = match known {
+                Some(address) => address,
+                None => services.spawn(program, &query)?,
+            };
+            started.push((query, address.clone()));
+            *url = Text::plain(format!("{address}{path}"));
+        }
+        Ok(services)
+    }
+
+    fn spawn(&mut self, program: &Path, query: &str) -> Result<String, EmbeddedError> {
+        Options::from_query(query).map_err(|source| EmbeddedError::Options {
+            query: query.to_owned(),
+            source,
+        })?;
+        let mut child = Command::new(program)
+            .args(["target", "--with-parent"])
+            .args(flags(query))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()?;
+        let out = child.stdout.take();
+        self.children.push(child);
+        let mut said = String::new();
+        if let Some(out) = out {
+            BufReader::new(out).read_line(&mut said)?;
+        }
+        match said.trim().strip_prefix("listening on ") {
+            Some(address) => Ok(address.to_owned()),
+            None => Err(EmbeddedError::NotUp {
+                said: said.trim().to_owned(),
+            }),
+        }
+    }
+}
+
+/// The command line that asks for the same as the query of an `embedded://` URL.
+fn flags(query: &str) -> Vec<String> {
+    let pairs = url::form_urlencoded::parse(query.as_bytes());
+    let flags = pairs.map(|(key, value)| match key.strip_prefix("service.") {
+        Some(page) => format!("--service-of={page}={value}"),
+        None => format!("--{key}={value}"),
+    });
+    flags.collect()
+}
+
+impl Drop for Embedded {
+    fn drop(&mut self) {
+        for child in &mut self.children {
+            drop(child.stdin.take());
+            // It leaves by itself once its input is closed; a kill only makes sure of it.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! From a profile to what the session says of it at its start: names by index, and the window as planned.
+
+use std::time::Duration;
+
+use crate::profile::Profile;
+use crate::profile::model::{Gate, Model, Scenario, Scope, Severity};
+use crate::session::record::{
+    GatePlan, ModelName, Names, PhasePlan, ScenarioPlan, StepName, Window,
+};
+
+/// The names that records refer to by index. Steps are numbered by scenario, then by the scenario's journeys, then by
+/// the journeys' steps.
+pub fn names(profile: &Profile) -> Names {
+    let steps = profile
+        .scenarios
+        .iter()
+        .enumerate()
+        .flat_map(|(index, scenario)| {
+            scenario.journeys.iter().flat_map(move |share| {
+                let journey = &profile.journeys[share.journey];
+                journey.steps.iter().map(move |step| StepName {
+                    scenario: index,
+                    journey: journey.name.clone(),
+                    step: step.name.clone(),
+                })
+            })
+        });
+    Names {
+        scenarios: profile
+            .scenarios
+            .iter()
+            .map(|scenario| scenario.name.clone())
+            .collect(),
+        steps: steps.collect(),
+        phases: profile
+            .phases
+            .iter()
+            .map(|phase| phase.name.clone())
+            .collect(),
+        series: Vec::new(),
+    }
+}
+
+/// Index of each scenario's first step in [`Names::steps`].
+pub fn first_steps(profile: &Profile) -> Vec<usize> {
+    let counts = profile.scenarios.iter().map(|scenario| {
+        scenario
+            .journeys
+            .iter()
+            .map(|share| profile.journeys[share.journey].steps.len())
+            .sum::<usize>()
+    });
+    counts
+        .scan(0, |next, count| {
+            let first = *next;
+            *next += count;
+            Some(first)
+        })
+        .collect()
+}
+
+/// The window as planned, for the session's second record.
+pub fn window(
+    profile: &Profile,
+    by: &str,
+    workers: usize,
+    wall: u64,
+    warnings: Vec<String>,
+) -> Window {
+    Window {
+        name: profile.window.name.clone(),
+        about: profile.window.about.clone(),
+        environment: profile.window.environment.clone(),
+        runbook: profile.window.runbook.clone(),
+        seed: profile.window.seed,
+        wall,
+        tick_us: micros(profile.window.tick),
+        time_scale: profile.time_scale,
+        by: by.to_owned(),
+        stormdeck: env!("CARGO_PKG_VERSION").to_owned(),
+        workers,
+        profile: profile.path.display().to_string(),
+        source: profile.source.clone(),
+        variables: profile.variables.clone(),
+        phases: profile
+            .phases
+            .iter()
+            .map(|phase| PhasePlan {
+                name: phase.name.clone(),
+                length_us: micros(phase.length),
+                ramp_us: micros(phase.ramp),
+                load: phase.load.0,
+                climb: phase.climb.clone(),
+            })
+            .collect(),
+        scenarios: profile.scenarios.iter().map(scenario_plan).collect(),
+        gates: profile.gates.iter().map(gate_plan).collect(),
+        predicted: profile.window.predicted.clone(),
+        warnings,
+    }
+}
+
+fn scenario_plan(scenario: &Scenario) -> ScenarioPlan {
+    let (model, amount) = match scenario.model {
+        Model::Open { rate, .. } => (ModelName::Open, rate.0),
+        Model::Closed { users, .. } => (ModelName::Closed, f64::from(users)),
+    };
+    ScenarioPlan {
+        name: scenario.name.clone(),
+        key: scenario.key,
+        target: scenario.target.shown().to_owned(),
+        model,
+        amount,
+    }
+}
+
+fn gate_plan(gate: &Gate) -> GatePlan {
+    let of = match &gate.of {
+        Scope::All => String::new(),
+        Scope::Scenario(name)
+        | Scope::Journey(name)
+        | Scope::Step {
+            journey: None,
+            step: name,
+        } => name.clone(),
+        Scope::Step {
+            journey: Some(journey),
+            step,
+        } => format!("{journey}/{step}"),
+    };
+    let severity = match gate.severity {
+        Severity::Blocker => "blocker",
+        Severity::Advisory => "advisory",
+    };
+    GatePlan {
+        name: gate.name.clone(),
+        of,
+        expect: gate.expect.to_string(),
+        during: gate.during.clone(),
+        severity: severity.to_owned(),
+        abort_after_us: gate.abort_after.map(micros),
+        over_us: micros(gate.over),
+    }
+}
+
+/// Whole microseconds, as the session counts time.
+pub fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,149 @@
+//! The thread that writes the session, so that a slow or full disk never holds up the load.
+//!
+//! In: records, through a bounded queue. Out: the session file. The policy when the disk cannot keep up: the record is
+//! dropped and counted, the window goes on, and the file says what is missing. Nothing on the sending side ever waits.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::process::thread_cpu_time;
+use crate::session::record::{End, Gap, Record};
+use crate::session::{AppendError, Writer};
+
+/// Records that may wait for the disk: about two minutes of ticks.
+const QUEUE: usize = 128;
+
+/// The sending side of the recording.
+#[derive(Debug)]
+pub struct Recorder {
+    queue: SyncSender<Record>,
+    thread: JoinHandle<Writer>,
+    path: PathBuf,
+    dropped: Dropped,
+    figures: Arc<Figures>,
+}
+
+/// What the thread tells of itself.
+#[derive(Debug, Default)]
+struct Figures {
+    /// Ticks that could not be recorded.
+    lost: AtomicU64,
+    /// CPU time of the thread, µs.
+    cpu_us: AtomicU64,
+}
+
+/// Ticks that did not fit into the queue and are not yet in the file as a gap.
+#[derive(Debug, Default)]
+struct Dropped {
+    range: Option<(u64, u64)>,
+}
+
+impl Recorder {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// When the system has no thread for it.
+    pub fn start(writer: Writer) -> io::Result<Self> {
+        let (queue, records) = sync_channel(QUEUE);
+        let figures = Arc::new(Figures::default());
+        let path = writer.path().to_owned();
+        let thread = std::thread::Builder::new().name("recorder".into()).spawn({
+            let figures = Arc::clone(&figures);
+            move || write_all(writer, &records, &figures)
+        })?;
+        Ok(Self {
+            queue,
+            thread,
+            path,
+            dropped: Dropped::default(),
+            figures,
+        })
+    }
+
+    /// Hands a record over. Never waits: a full queue drops the record, which is counted and later recorded as a gap.
+    pub fn record(&mut self, record: Record) {
+        if let Some((from, to)) = self.dropped.range {
+            let gap = Record::Gap(Gap {
+                from,
+                to,
+                why: "the disk fell behind".into(),
+            });
+            if self.send(gap).is_ok() {
+                self.dropped.range = None;
+            }
+        }
+        if let Err(Record::Tick(tick)) = self.send(record) {
+            self.figures.lost.fetch_add(1, Ordering::Relaxed);
+            let from = self.dropped.range.map_or(tick.n, |(from, _)| from);
+            self.dropped.range = Some((from, tick.n));
+        }
+    }
+
+    /// Ticks that could not be recorded so far.
+    pub fn lost(&self) -> u64 {
+        self.figures.lost.load(Ordering::Relaxed)
+    }
+
+    /// CPU time that recording has taken so far.
+    pub fn cpu_time(&self) -> Duration {
+        Duration::from_micros(self.figures.cpu_us.load(Ordering::Relaxed))
+    }
+
+    /// Where the session is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Waits until everything that was handed over is in the file, and closes it. Gives the hash of its last frame,
+    /// which stands for the whole recording.
+    ///
+    /// # Errors
+    /// When the file could not be closed whole; what was written before is still readable.
+    pub fn close(self, end: End) -> Result<String, AppendError> {
+        drop(self.queue);
+        match self.thread.join() {
+            Ok(writer) => writer.finish(end).map(|finished| finished.head),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    }
+
+    #[allow(
+        clippy::result_large_err,
+        reason = "the record is given back, not copied"
+    )]
+    fn send(&self, record: Record) -> Result<(), Record> {
+        self.queue.try_send(record).map_err(|error| match error {
+            TrySendError::Full(record) | TrySendError::Disconnected(record) => record,
+        })
+    }
+}
+
+fn write_all(mut writer: Writer, records: &Receiver<Record>, figures: &Figures) -> Writer {
+    let mut failing = false;
+    for record in records {
+        let is_tick = matches!(record, Record::Tick(_));
+        match writer.append(&record) {
+            Ok(()) if failing => {
+                failing = false;
+                tracing::warn!("recording works again; what is missing is marked as a gap");
+            }
+            Ok(()) => {}
+            Err(error) => {
+                figures
+                    .lost
+                    .fetch_add(u64::from(is_tick), Ordering::Relaxed);
+                if !std::mem::replace(&mut failing, true) {
+                    tracing::error!(%error, "the session could not be written; the window goes on");
+                }
+            }
+        }
+        let spent = u64::try_from(thread_cpu_time().as_micros()).unwrap_or(u64::MAX);
+        figures.cpu_us.store(spent, Ordering::Relaxed);
+    }
+    writer
+}

@@ -1,0 +1,429 @@
+//! The loop of a window: gathers what the workers report, writes it down, watches the gates, moves the conductor.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::command::{Command, Order};
+use super::conductor::{Action, Conductor};
+use super::gates::Gates;
+use super::process::Meter;
+use super::recorder::Recorder;
+use super::signals::Signals;
+use super::{plan, prepare};
+use crate::history::History;
+use crate::load::clock::{Clock, Nanos};
+use crate::load::fleet::{self, Fleet};
+use crate::load::generator::{self, Circumstances};
+use crate::load::tick::FleetTick;
+use crate::profile::Profile;
+use crate::session::record::{
+    Bottleneck, End, EndReason, Event, GeneratorTick, Happening, Key, Record, ScenarioState, Tick,
+    VERSION,
+};
+use crate::session::{AppendError, Writer};
+
+/// Time that the workers get to be ready before the window's clock starts.
+const SETTLE: Duration = Duration::from_millis(100);
+
+/// What a window needs.
+pub struct Spec {
+    /// What to do.
+    pub profile: Profile,
+    /// The session file.
+    pub writer: Writer,
+    /// Worker threads.
+    pub workers: usize,
+    /// Who started it: `user@host`.
+    pub by: String,
+    /// Orders from people while it runs.
+    pub orders: UnboundedReceiver<Order>,
+}
+
+/// How a window ended.
+#[derive(Debug)]
+pub struct Finished {
+    /// The fold of everything that was recorded.
+    pub history: History,
+    /// The hash of the session's last frame, or why it could not be closed whole.
+    pub recording: Result<String, AppendError>,
+}
+
+/// Why a window could not run.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The load could not be prepared.
+    #[error(transparent)]
+    Load(#[from] prepare::LoadError),
+    /// The system refused a thread, a timer or a signal handler.
+    #[error("the system refused {what}: {source}")]
+    System {
+        /// What was asked of it.
+        what: &'static str,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// What there is to show of a running window, once a tick.
+#[derive(Debug)]
+pub struct Progress<'a> {
+    /// Since the window began.
+    pub at: Duration,
+    /// Until it ends, if nobody changes anything; `None` while a phase is held.
+    pub left: Option<Duration>,
+    /// Name of the phase.
+    pub phase: &'a str,
+    /// The load factor asked for.
+    pub factor: f64,
+    /// Everything so far.
+    pub history: &'a History,
+    /// Ticks that could not be recorded.
+    pub lost: u64,
+}
+
+/// Runs a window to its end. `show` is called once a tick and must not block.
+///
+/// # Errors
+/// When the window could not begin. Once it has begun it ends in [`Finished`], whatever happens.
+pub fn run(spec: Spec, mut show: impl FnMut(&Progress<'_>)) -> Result<Finished, EngineError> {
+    let refused = |what| move |source| EngineError::System { what, source };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(refused("an event loop"))?;
+    runtime.block_on(async {
+        let signals = Signals::take().map_err(refused("a signal handler"))?;
+        let window = Window::open(spec)?;
+        Ok(window.conduct(signals, &mut show).await)
+    })
+}
+
+struct Window {
+    profile: Profile,
+    clock: Clock,
+    conductor: Conductor,
+    fleet: Fleet,
+    recorder: Recorder,
+    history: History,
+    gates: Gates,
+    meter: Meter,
+    recorder_cpu: Duration,
+    bottleneck: Vec<Bottleneck>,
+    orders: UnboundedReceiver<Order>,
+    reason: EndReason,
+    drain_until: Option<Nanos>,
+}
+
+impl Window {
+    /// Makes the session file and the workers; the clock starts when both are ready.
+    fn open(spec: Spec) -> Result<Self, EngineError> {
+        let Spec {
+            profile,
+            writer,
+            workers,
+            by,
+            orders,
+        } = spec;
+        let prepared = prepare::prepare(&profile, workers)?;
+        let recorder = Recorder::start(writer).map_err(|source| EngineError::System {
+            what: "a thread for the recording",
+            source,
+        })?;
+        let clock = Clock::starting_at(Instant::now() + SETTLE);
+        let window = plan::window(&profile, &by, workers, wall(), prepared.warnings);
+        let mut this = Self {
+            conductor: Conductor::new(&profile),
+            fleet: Fleet::start(prepared.spec, clock).map_err(|source| EngineError::System {
+                what: "a worker thread",
+                source,
+            })?,
+            clock,
+            recorder,
+            history: History::without_rollups(),
+            gates: Gates::new(&window.gates),
+            meter: Meter::start(),
+            recorder_cpu: Duration::ZERO,
+            bottleneck: Vec::new(),
+            orders,
+            reason: EndReason::Finished,
+            drain_until: None,
+            profile,
+        };
+        tracing::info!(window = %window.name, workers, session = %this.recorder.path().display(), "the window begins");
+        let key = Key {
+            v: VERSION,
+            names: plan::names(&this.profile),
+            ..Key::default()
+        };
+        this.history.apply(&Record::Key(key));
+        this.put(Record::Window(Box::new(window)));
+        Ok(this)
+    }
+
+    async fn conduct(
+        mut self,
+        mut signals: Signals,
+        show: &mut dyn FnMut(&Progress<'_>),
+    ) -> Finished {
+        let actions = self.conductor.begin();
+        self.act(actions);
+        let mut orders_open = true;
+        loop {
+            let change = self
+                .conductor
+                .next_change()
+                .map(|at| self.clock.instant(at).into());
+            tokio::select! {
+                tick = self.fleet.tick() => {
+                    let Some(tick) = tick else { break };
+                    let last = tick.last;
+                    self.on_tick(tick);
+                    show(&self.progress());
+                    if last { break }
+                }
+                () = sleep_until(change) => {
+                    let actions = self.conductor.advance(self.clock.now());
+                    self.act(actions);
+                }
+                order = self.orders.recv(), if orders_open => match order {
+                    Some(order) => self.on_order(order),
+                    None => orders_open = false,
+                },
+                signal = signals.next() => self.on_signal(signal),
+            }
+        }
+        self.close()
+    }
+}
+
+impl Window {
+    /// Takes a tick in: completes it with what only the engine knows, records it, looks at the gates.
+    fn on_tick(&mut self, tick: FleetTick) {
+        let n = tick.n;
+        let length = nanos(self.profile.window.tick);
+        let at = if tick.last {
+            self.clock.now().min(n * length)
+        } else {
+            n * length
+        };
+        let samples = tick.samples.clone();
+        let record = self.complete(tick, at);
+        self.note_bottleneck(&record.generator.bottleneck);
+        self.put(Record::Tick(Box::new(record)));
+        for sample in samples {
+            self.put(Record::Sample(sample));
+        }
+        self.watch_gates(at / 1000);
+        if self.drain_until.is_none() && self.all_done() {
+            let actions = self.conductor.finish();
+            self.act(actions);
+        }
+    }
+
+    fn complete(&mut self, tick: FleetTick, at: Nanos) -> Tick {
+        let usage = self.meter.read();
+        let recorder_cpu = self.recorder.cpu_time();
+        let recorded =
+            recorder_cpu.saturating_sub(std::mem::replace(&mut self.recorder_cpu, recorder_cpu));
+        let circumstances = Circumstances::of(&tick);
+        let mut scenarios = tick.scenarios;
+        for (index, scenario) in scenarios.iter_mut().enumerate() {
+            scenario.by_hand = self.conductor.by_hand(index);
+        }
+        let mut generator = GeneratorTick {
+            late: tick.late,
+            lag_us: tick.lag_us,
+            cpu: usage.cpu,
+            worker_cpu: tick.worker_cpu,
+            recorder_cpu: recorded.as_secs_f64() / usage.span.as_secs_f64().max(1e-9),
+            rss: usage.rss,
+            files: usage.files,
+            files_max: usage.files_max,
+            due: tick.due,
+            begun: tick.begun,
+            bottleneck: Vec::new(),
+        };
+        generator.bottleneck = generator::judge(&generator, circumstances);
+        Tick {
+            n: tick.n,
+            at: at / 1000,
+            wall: wall(),
+            phase: Some(self.conductor.phase()),
+            load: self.conductor.factor(at.saturating_sub(1)),
+            scenarios,
+            steps: tick.steps,
+            generator,
+            slow: tick.slow,
+            series: Vec::new(),
+        }
+    }
+
+    /// Records when the generator becomes the bottleneck, and when it no longer is.
+    fn note_bottleneck(&mut self, causes: &[Bottleneck]) {
+        if self.bottleneck != causes {
+            self.bottleneck = causes.to_vec();
+            self.note(
+                None,
+                Happening::Generator {
+                    causes: causes.to_vec(),
+                },
+            );
+        }
+    }
+
+    fn watch_gates(&mut self, at: u64) {
+        if self.drain_until.is_some() {
+            return;
+        }
+        let changes = self.gates.update(at, &self.history);
+        for change in changes.events {
+            self.note(None, change);
+        }
+        if let Some(text) = changes.abort {
+            let actions = self.conductor.abort(text);
+            self.act(actions);
+        }
+    }
+
+    /// Whether every scenario has a fixed amount of work and has done it.
+    fn all_done(&self) -> bool {
+        let scenarios = self
+            .history
+            .last_tick()
+            .map_or(&[][..], |tick| &tick.scenarios);
+        !scenarios.is_empty()
+            && scenarios
+                .iter()
+                .all(|scenario| scenario.state == ScenarioState::Done)
+    }
+
+    fn on_order(&mut self, order: Order) {
+        if let Err(why) = self
+            .conductor
+            .order(order.clone(), self.clock.now())
+            .map(|actions| self.act(actions))
+        {
+            tracing::warn!(?order, %why, "an order was refused");
+        }
+    }
+
+    /// The first signal ends the window gracefully, the next one without waiting for what is in flight.
+    fn on_signal(&mut self, name: &'static str) {
+        if self.drain_until.is_some() {
+            self.drain(Duration::ZERO);
+            return;
+        }
+        let end = Command::End {
+            text: format!("received {name}"),
+        };
+        self.on_order(Order {
+            by: None,
+            command: end,
+        });
+    }
+
+    fn act(&mut self, actions: Vec<Action>) {
+        for action in actions {
+            match action {
+                Action::Curve {
+                    scenario,
+                    at,
+                    curve,
+                } => {
+                    self.fleet.send(&fleet::Command::SetCurve {
+                        scenario,
+                        at,
+                        curve: Arc::new(curve),
+                    });
+                }
+                Action::Start { scenario, at } => {
+                    self.fleet.send(&fleet::Command::Start { scenario, at })
+                }
+                Action::Stop { scenario, at } => {
+                    self.fleet.send(&fleet::Command::Stop { scenario, at })
+                }
+                Action::Record { by, what } => {
+                    if let Happening::Stop { reason, .. } = &what {
+                        self.reason = *reason;
+                    }
+                    self.note(by, what);
+                }
+                Action::End => self.drain(self.profile.window.drain),
+            }
+        }
+    }
+
+    fn drain(&mut self, bound: Duration) {
+        let until = self.clock.now() + nanos(bound);
+        self.drain_until = Some(until);
+        self.fleet.send(&fleet::Command::Drain { until });
+    }
+
+    fn note(&mut self, by: Option<String>, what: Happening) {
+        tracing::info!(?what, by = by.as_deref(), "event");
+        let at = self.clock.now() / 1000;
+        self.put(Record::Event(Event {
+            at,
+            wall: wall(),
+            by,
+            what,
+        }));
+    }
+
+    /// The same record goes to the file and to the live history, so that both come to the same judgement.
+    fn put(&mut self, record: Record) {
+        self.history.apply(&record);
+        self.recorder.record(record);
+    }
+
+    fn progress(&self) -> Progress<'_> {
+        let now = self.clock.now();
+        let left = self
+            .conductor
+            .end()
+            .map(|end| Duration::from_nanos(end.saturating_sub(now)));
+        Progress {
+            at: Duration::from_nanos(now),
+            left,
+            phase: &self.profile.phases[self.conductor.phase()].name,
+            factor: self.conductor.factor(now),
+            history: &self.history,
+            lost: self.recorder.lost(),
+        }
+    }
+
+    fn close(mut self) -> Finished {
+        let end = End {
+            at: self.clock.now() / 1000,
+            wall: wall(),
+            reason: self.reason,
+            lost: self.recorder.lost(),
+        };
+        self.history.apply(&Record::End(end.clone()));
+        tracing::info!(reason = ?self.reason, lost = end.lost, "the window ends");
+        Finished {
+            recording: self.recorder.close(end),
+            history: self.history,
+        }
+    }
+}
+
+async fn sleep_until(at: Option<tokio::time::Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn nanos(duration: Duration) -> Nanos {
+    Nanos::try_from(duration.as_nanos()).unwrap_or(Nanos::MAX)
+}
+
+/// The wall clock, µs since the Unix epoch.
+fn wall() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| plan::micros(since))
+}
