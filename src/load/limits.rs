@@ -27,7 +27,7 @@ pub fn raise_files() -> u64 {
     reached.unwrap_or(u64::MAX)
 }
 
-/// Open files that the profile can come to need at its highest load.
+/// Open files that the profile can come to need at its highest load, should every request run into its timeout.
 pub fn files_needed(profile: &Profile, workers: usize) -> u64 {
     let factors = profile.phases.iter().map(|phase| phase.load.0);
     let highest = factors.fold(1.0, f64::max);
@@ -39,7 +39,19 @@ pub fn files_needed(profile: &Profile, workers: usize) -> u64 {
         match (scenario.connections, &scenario.model) {
             (Connections::Shared(pool), _) => u64::from(pool),
             (Connections::PerUser, Model::Closed { users, .. }) => scaled(*users),
-            (Connections::PerUser, Model::Open { max_in_flight, .. }) => u64::from(*max_in_flight),
+            (
+                Connections::PerUser,
+                Model::Open {
+                    rate,
+                    max_in_flight,
+                    ..
+                },
+            ) => {
+                // Each request holds a connection until it ends, at the latest at its timeout.
+                let factor = if scenario.scale { highest } else { 1.0 };
+                let held = (rate.0 * factor * scenario.timeout.as_secs_f64()).ceil();
+                u64::from(*max_in_flight).min(held as u64)
+            }
         }
     };
     let connections: u64 = profile.scenarios.iter().map(connections).sum();
