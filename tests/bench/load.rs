@@ -5,6 +5,7 @@
 //! cargo bench --bench load -- open        # 10,000/s even: achieved rate and send-time error
 //! cargo bench --bench load -- users       # memory: 10,000 own connections, 100,000 users over a pool
 //! cargo bench --bench load -- recording   # what recording costs the generator
+//! cargo bench --bench load -- memory      # resident memory over the 86,400 ticks of a day, in 7 minutes
 //! ```
 //!
 //! The server is nginx with one worker on the second core; the generator has the first. A peer that is not installed is
@@ -37,6 +38,9 @@ fn main() {
     }
     if wanted("recording") {
         recording();
+    }
+    if wanted("memory") {
+        memory();
     }
 }
 
@@ -274,5 +278,39 @@ fn recording() {
     println!(
         "recording at 10 journeys, share of the generator's CPU, median of {rounds}: {:.2} %",
         median(&mut shares)
+    );
+}
+
+/// A day has 86,400 ticks; with a tick of 5 ms they take 432 s.
+fn memory() {
+    let ticks = setting("TICKS", 86_400);
+    let nginx = nginx();
+    let dir = TempDir::new().unwrap();
+    let profile = format!(
+        "[window]\nname = \"memory\"\nduration = \"{}ms\"\ntick = \"5ms\"\n[[scenario]]\nname = \"m\"\n\
+         target = \"http://{}\"\nrate = \"1k/s\"\narrivals = \"poisson\"\nget = \"/\"\n",
+        ticks * 5,
+        nginx.address
+    );
+    run(dir.path(), &profile, 1);
+    let export = support::stormdeck(dir.path())
+        .args(["export", "--as", "jsonl"])
+        .arg(support::only_session(dir.path()))
+        .output()
+        .unwrap();
+    let resident: Vec<f64> = String::from_utf8_lossy(&export.stdout)
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok()?["gen"]["rss"].as_f64())
+        .collect();
+    let at = |share: f64| resident[((resident.len() - 1) as f64 * share) as usize] / 1e6;
+    println!(
+        "resident memory over {} ticks, 1,000 requests/s:",
+        resident.len()
+    );
+    println!(
+        "  after a tenth {:.1} MB, half {:.1} MB, all {:.1} MB",
+        at(0.1),
+        at(0.5),
+        at(1.0)
     );
 }
