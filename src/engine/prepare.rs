@@ -1,5 +1,6 @@
 //! From a profile to work that workers can begin: everything that can fail is tried here, before anything is sent.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::plan;
@@ -47,6 +48,17 @@ pub fn prepare(profile: &Profile, workers: usize) -> Result<Prepared, LoadError>
         scenarios.push((scenario, program, transport));
     }
     let feeds = feeds.map(Arc::new);
+    if let Some(feeds) = &feeds {
+        let programs = scenarios
+            .iter()
+            .filter_map(|(_, program, _)| program.as_ref());
+        for program in programs {
+            collect(&mut mistakes, program.check_feeds(feeds));
+        }
+    }
+    // Scenarios share journeys, and each says what is wrong with its own.
+    let mut said = HashSet::new();
+    mistakes.retain(|mistake| said.insert(mistake.clone()));
     let specs = scenarios
         .into_iter()
         .filter_map(|(scenario, program, transport)| {
@@ -115,4 +127,35 @@ fn collect<T, E: std::fmt::Display>(
     result
         .map_err(|errors| mistakes.extend(errors.iter().map(ToString::to_string)))
         .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::{Options, load};
+
+    #[test]
+    fn a_column_that_a_data_file_lacks_is_a_mistake_and_said_once_for_all_scenarios() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("users.csv"), "name,password\nann,one\n").unwrap();
+        let scenario = |name: &str| {
+            format!(
+                "[[scenario]]\nname = \"{name}\"\nrate = \"1/s\"\ntarget = \"http://127.0.0.1:1\"\n\
+                 journeys = [{{ name = \"j\" }}]\n"
+            )
+        };
+        let text = format!(
+            "[window]\nname = \"w\"\nduration = \"1s\"\n{}{}\
+             [[journey]]\nname = \"j\"\nsteps = [{{ name = \"x\", get = \"/{{{{ user.nmae }}}}\" }}]\n\
+             [[data]]\nname = \"user\"\nfile = \"users.csv\"\n",
+            scenario("a"),
+            scenario("b")
+        );
+        let path = dir.path().join("profile.toml");
+        std::fs::write(&path, text).unwrap();
+        let profile = load(&path.display().to_string(), &Options::default()).unwrap();
+        let LoadError(mistakes) = prepare(&profile, 1).unwrap_err();
+        assert_eq!(mistakes.len(), 1, "{mistakes:?}");
+        assert!(mistakes[0].contains("no column `nmae`"), "{mistakes:?}");
+    }
 }
