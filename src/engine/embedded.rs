@@ -4,6 +4,7 @@
 //! `kill -9`: it holds the other end of a pipe and leaves when that closes.
 
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -89,6 +90,9 @@ impl Embedded {
         let mut child = Command::new(program)
             .args(["target", "--with-parent"])
             .args(flags(query))
+            // Ctrl-C goes to every process of the terminal's foreground group. This one serves until the window has
+            // drained.
+            .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
