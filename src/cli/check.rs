@@ -1,9 +1,11 @@
-//! `stormdeck check PROFILE`: says what a profile would do, or everything that is wrong with it.
+//! `stormdeck check PROFILE`: says what a profile would do, or everything that would keep it from being run.
 
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use super::{COULD_NOT, ProfileArgs, refuse};
+use super::{COULD_NOT, ProfileArgs, RUN, could_not, refuse};
+use crate::engine;
+use crate::load::fleet::default_workers;
 use crate::profile::plan::Plan;
 
 /// Say what a profile would do, or what is wrong with it
@@ -23,7 +25,12 @@ pub fn run(args: &Args) -> ExitCode {
         Ok(profile) => profile,
         Err(error) => return refuse(&error),
     };
+    let warnings = match engine::check(&profile, default_workers()) {
+        Ok(warnings) => warnings,
+        Err(error) => return could_not(RUN, &error),
+    };
     let mut plan = Plan::of(&profile);
+    plan.warnings.extend(warnings);
     let unused = args.how.unused(&profile);
     plan.warnings.extend(
         unused.map(|name| format!("`-e {name}=…` is set, and nothing in the profile asks for it")),

@@ -16,6 +16,9 @@ use crate::profile::{LoadError, Options, Profile};
 /// The exit code of a command that could not do what was asked.
 pub(crate) const COULD_NOT: u8 = 2;
 
+/// What `run` could not do, and what `check` foresees.
+pub(crate) const RUN: &str = "run the window";
+
 /// Load, faults, metrics and one recording for a live test window, ending in a verdict.
 #[derive(Debug, Parser)]
 #[command(

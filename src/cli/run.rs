@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{COULD_NOT, ProfileArgs, could_not, refuse};
+use super::{COULD_NOT, ProfileArgs, RUN, could_not, refuse};
 use crate::engine::embedded::Embedded;
 use crate::engine::{self, Progress, Spec};
 use crate::history::History;
@@ -64,13 +64,16 @@ pub fn run(args: &Args) -> ExitCode {
     };
     match window(args, profile) {
         Ok(code) => code,
-        Err(error) => could_not("run the window", &*error),
+        Err(error) => could_not(RUN, &*error),
     }
 }
 
 fn window(args: &Args, mut profile: Profile) -> Result<ExitCode, Box<dyn std::error::Error>> {
-    // Started first: what cannot start leaves no session behind.
+    let workers = args.workers.map_or_else(default_workers, usize::from);
+    // Before the session: what cannot start leaves none behind. Before the services: a mistake starts none of them.
+    engine::check(&profile, workers)?;
     let _services = Embedded::start(&mut profile, &std::env::current_exe()?)?;
+    let prepared = engine::prepare(&profile, workers)?;
     let sessions = Sessions::locate(args.dir.as_deref())?;
     sessions.make_dir()?;
     let names = engine::plan::names(&profile);
@@ -80,14 +83,13 @@ fn window(args: &Args, mut profile: Profile) -> Result<ExitCode, Box<dyn std::er
     };
     let session = writer.path().to_owned();
     let _log = engine::logs::start(&session);
-    let workers = args.workers.map_or_else(default_workers, usize::from);
     let length = profile.phases.iter().map(|phase| phase.length).sum();
     let mut line = Line::new(&profile.window.name, length, args.json);
     let (_, orders) = tokio::sync::mpsc::unbounded_channel();
     let spec = Spec {
         profile,
+        prepared,
         writer,
-        workers,
         by: engine::process::who(),
         orders,
     };

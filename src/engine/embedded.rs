@@ -15,6 +15,9 @@ use crate::target::options::{Options, OptionsError};
 
 const SCHEME: &str = "embedded://shop";
 
+/// Stands for a service that is not started.
+const NOWHERE: &str = "http://127.0.0.1:1";
+
 /// Running demo services; dropping it ends them.
 #[derive(Debug, Default)]
 pub struct Embedded {
@@ -51,42 +54,12 @@ impl Embedded {
     /// When a service does not start; those that did are ended.
     pub fn start(profile: &mut Profile, program: &Path) -> Result<Self, EmbeddedError> {
         let mut services = Self::default();
-        let mut started: Vec<(String, String)> = Vec::new();
-        let scenario_urls = profile
-            .scenarios
-            .iter_mut()
-            .map(|scenario| &mut scenario.target);
-        let target_urls = profile
-            .targets
-            .iter_mut()
-            .map(|target| match &mut target.source {
-                TargetSource::Scrape(url) | TargetSource::Prometheus(url) => url,
-            });
-        for url in scenario_urls.chain(target_urls) {
-            let Some(rest) = url.reveal().strip_prefix(SCHEME) else {
-                continue;
-            };
-            let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
-            let (path, query) = (path.to_owned(), query.to_owned());
-            let known = started
-                .iter()
-                .find(|(known, _)| *known == query)
-                .map(|(_, address)| address.clone());
-            let address = match known {
-                Some(address) => address,
-                None => services.spawn(program, &query)?,
-            };
-            started.push((query, address.clone()));
-            *url = Text::plain(format!("{address}{path}"));
-        }
+        replace(profile, |query| services.spawn(program, query))?;
         Ok(services)
     }
 
     fn spawn(&mut self, program: &Path, query: &str) -> Result<String, EmbeddedError> {
-        Options::from_query(query).map_err(|source| EmbeddedError::Options {
-            query: query.to_owned(),
-            source,
-        })?;
+        understand(query)?;
         let mut child = Command::new(program)
             .args(["target", "--with-parent"])
             .args(flags(query))
@@ -109,6 +82,63 @@ impl Embedded {
                 said: said.trim().to_owned(),
             }),
         }
+    }
+}
+
+/// Finds what would keep [`Embedded::start`] from understanding the profile, and starts nothing: an address at which
+/// nobody listens takes the place of each `embedded://` URL.
+pub fn check(profile: &mut Profile) -> Vec<EmbeddedError> {
+    let mut mistakes = Vec::new();
+    let replaced = replace(profile, |query| {
+        mistakes.extend(understand(query).err());
+        Ok(NOWHERE.to_owned())
+    });
+    mistakes.extend(replaced.err());
+    mistakes
+}
+
+/// Puts an address in the place of each `embedded://` URL, asking `address_for` once for each different query.
+fn replace(
+    profile: &mut Profile,
+    mut address_for: impl FnMut(&str) -> Result<String, EmbeddedError>,
+) -> Result<(), EmbeddedError> {
+    let mut known: Vec<(String, String)> = Vec::new();
+    let scenario_urls = profile
+        .scenarios
+        .iter_mut()
+        .map(|scenario| &mut scenario.target);
+    let target_urls = profile
+        .targets
+        .iter_mut()
+        .map(|target| match &mut target.source {
+            TargetSource::Scrape(url) | TargetSource::Prometheus(url) => url,
+        });
+    for url in scenario_urls.chain(target_urls) {
+        let Some(rest) = url.reveal().strip_prefix(SCHEME) else {
+            continue;
+        };
+        let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let (path, query) = (path.to_owned(), query.to_owned());
+        let address = match known.iter().find(|(asked, _)| *asked == query) {
+            Some((_, address)) => address.clone(),
+            None => {
+                let address = address_for(&query)?;
+                known.push((query, address.clone()));
+                address
+            }
+        };
+        *url = Text::plain(format!("{address}{path}"));
+    }
+    Ok(())
+}
+
+fn understand(query: &str) -> Result<(), EmbeddedError> {
+    match Options::from_query(query) {
+        Ok(_) => Ok(()),
+        Err(source) => Err(EmbeddedError::Options {
+            query: query.to_owned(),
+            source,
+        }),
     }
 }
 

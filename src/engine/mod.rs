@@ -18,4 +18,5 @@ pub mod recorder;
 pub mod signals;
 pub mod window;
 
+pub use prepare::{Prepared, check, prepare};
 pub use window::{EngineError, Finished, Progress, Spec, run};

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::plan;
+use super::{embedded, plan};
 use crate::load::fleet::{FleetSpec, ScenarioSpec, Traffic};
 use crate::load::http::TransportPlan;
 use crate::load::http_work::HttpPlan;
@@ -27,6 +27,25 @@ pub struct Prepared {
 #[derive(Debug, thiserror::Error)]
 #[error("the load cannot begin:\n  {}", .0.join("\n  "))]
 pub struct LoadError(pub Vec<String>);
+
+/// Tries everything that can fail before a window, and begins nothing: what it finds is what would keep the window
+/// from beginning. Gives what this machine has too little of, in sentences; what the profile itself warns of is in its
+/// [`plan`](crate::profile::plan::Plan).
+///
+/// # Errors
+/// With every mistake that was found, not only the first.
+pub fn check(profile: &Profile, workers: usize) -> Result<Vec<String>, LoadError> {
+    let mut profile = profile.clone();
+    let found = embedded::check(&mut profile);
+    let mut mistakes: Vec<String> = found.iter().map(ToString::to_string).collect();
+    if let Err(LoadError(more)) = prepare(&profile, workers) {
+        mistakes.extend(more);
+    }
+    if !mistakes.is_empty() {
+        return Err(LoadError(mistakes));
+    }
+    Ok(files_warning(&profile, workers).into_iter().collect())
+}
 
 /// Compiles journeys, reads data files and certificates, raises the limit on open files. The curves are still empty:
 /// the conductor sends them.
@@ -113,11 +132,12 @@ fn warnings(profile: &Profile, workers: usize) -> Vec<String> {
                 scenario.name, scenario.target
             )
         });
-    let files = limits::warning(
-        limits::files_needed(profile, workers),
-        limits::raise_files(),
-    );
-    insecure.chain(files).collect()
+    insecure.chain(files_warning(profile, workers)).collect()
+}
+
+fn files_warning(profile: &Profile, workers: usize) -> Option<String> {
+    let needed = limits::files_needed(profile, workers);
+    limits::warning(needed, limits::raise_files())
 }
 
 fn collect<T, E: std::fmt::Display>(

@@ -8,10 +8,11 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::command::{Command, Order};
 use super::conductor::{Action, Conductor};
 use super::gates::Gates;
+use super::plan;
+use super::prepare::Prepared;
 use super::process::Meter;
 use super::recorder::Recorder;
 use super::signals::Signals;
-use super::{plan, prepare};
 use crate::history::History;
 use crate::load::clock::{Clock, Nanos};
 use crate::load::fleet::{self, Fleet};
@@ -31,10 +32,10 @@ const SETTLE: Duration = Duration::from_millis(100);
 pub struct Spec {
     /// What to do.
     pub profile: Profile,
+    /// The same, ready to begin.
+    pub prepared: Prepared,
     /// The session file.
     pub writer: Writer,
-    /// Worker threads.
-    pub workers: usize,
     /// Who started it: `user@host`.
     pub by: String,
     /// Orders from people while it runs.
@@ -53,9 +54,6 @@ pub struct Finished {
 /// Why a window could not run.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
-    /// The load could not be prepared.
-    #[error(transparent)]
-    Load(#[from] prepare::LoadError),
     /// The system refused a thread, a timer or a signal handler.
     #[error("the system refused {what}: {source}")]
     System {
@@ -121,12 +119,12 @@ impl Window {
     fn open(spec: Spec) -> Result<Self, EngineError> {
         let Spec {
             profile,
+            prepared,
             writer,
-            workers,
             by,
             orders,
         } = spec;
-        let prepared = prepare::prepare(&profile, workers)?;
+        let workers = prepared.spec.workers;
         let recorder = Recorder::start(writer).map_err(|source| EngineError::System {
             what: "a thread for the recording",
             source,
