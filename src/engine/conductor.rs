@@ -8,6 +8,8 @@
 use std::time::Duration;
 
 use super::command::{Command, Order};
+pub use super::course::Asked;
+use super::course::{Course, Past, Stretch};
 use crate::load::clock::Nanos;
 use crate::load::schedule::{Curve, Piece};
 use crate::profile::Profile;
@@ -55,18 +57,10 @@ pub enum Action {
 }
 
 #[derive(Debug, Clone)]
-struct Stretch {
-    length: Nanos,
-    ramp: Nanos,
-    load: f64,
-}
-
-#[derive(Debug, Clone)]
 struct Stream {
     amount: f64,
     scales: bool,
     running: bool,
-    by_hand: Option<f64>,
 }
 
 /// See the module.
@@ -75,13 +69,11 @@ pub struct Conductor {
     stretches: Vec<Stretch>,
     streams: Vec<Stream>,
     spike: f64,
-    current: usize,
-    began: Nanos,
+    /// What is asked for now.
+    course: Course,
+    past: Past,
     ends: Nanos,
-    ramp_from: f64,
     held_since: Option<Nanos>,
-    factor_by_hand: Option<f64>,
-    over: bool,
 }
 
 impl Conductor {
@@ -96,7 +88,7 @@ impl Conductor {
                 load: phase.load.0,
             })
             .collect();
-        let streams = profile
+        let streams: Vec<Stream> = profile
             .scenarios
             .iter()
             .map(|scenario| Stream {
@@ -106,21 +98,17 @@ impl Conductor {
                 },
                 scales: scenario.scale,
                 running: scenario.start,
-                by_hand: None,
             })
             .collect();
         let ends = stretches.first().map_or(0, |first| first.length);
         Self {
             stretches,
+            course: Course::new(streams.len()),
+            past: Past::default(),
             streams,
             spike: profile.window.spike.0,
-            current: 0,
-            began: 0,
             ends,
-            ramp_from: 0.0,
             held_since: None,
-            factor_by_hand: None,
-            over: false,
         }
     }
 
@@ -133,33 +121,37 @@ impl Conductor {
 
     /// The moment of the next change that the schedule itself makes; `None` while held or over.
     pub fn next_change(&self) -> Option<Nanos> {
-        (!self.over && self.held_since.is_none()).then_some(self.ends)
+        (!self.course.over && self.held_since.is_none()).then_some(self.ends)
     }
 
     /// Index of the current phase.
     pub fn phase(&self) -> usize {
-        self.current
+        self.course.phase
     }
 
     /// The load factor asked for at `now`.
     pub fn factor(&self, now: Nanos) -> f64 {
-        if self.over {
-            return 0.0;
-        }
-        self.factor_by_hand
-            .unwrap_or_else(|| self.scheduled_factor(now))
+        self.course.factor(&self.stretches, now)
     }
 
-    /// Whether what a person set overrides the schedule for a scenario.
-    pub fn by_hand(&self, scenario: usize) -> bool {
-        self.streams.get(scenario).is_some_and(|stream| {
-            stream.by_hand.is_some() || (stream.scales && self.factor_by_hand.is_some())
-        })
+    /// What was asked for in the interval that ended at `at`, however long ago that is.
+    pub fn asked(&self, at: Nanos) -> Asked {
+        let course = self.past.ending(at).unwrap_or(&self.course);
+        let by_hand = self.streams.iter().zip(&course.amounts);
+        Asked {
+            phase: course.phase,
+            factor: course.factor(&self.stretches, at.saturating_sub(1)),
+            by_hand: by_hand
+                .map(|(stream, amount)| {
+                    amount.is_some() || (stream.scales && course.factor_by_hand.is_some())
+                })
+                .collect(),
+        }
     }
 
     /// Whether a scenario puts load as far as orders go.
     pub fn running(&self, scenario: usize) -> bool {
-        !self.over
+        !self.course.over
             && self
                 .streams
                 .get(scenario)
@@ -171,7 +163,7 @@ impl Conductor {
         let rest: Nanos = self
             .stretches
             .iter()
-            .skip(self.current + 1)
+            .skip(self.course.phase + 1)
             .map(|stretch| stretch.length)
             .sum();
         self.held_since
@@ -187,22 +179,22 @@ impl Conductor {
     /// Does what the schedule has due at `now`: phases that end, phases that begin.
     pub fn advance(&mut self, now: Nanos) -> Vec<Action> {
         let mut actions = Vec::new();
-        while !self.over && self.held_since.is_none() && now >= self.ends {
+        while !self.course.over && self.held_since.is_none() && now >= self.ends {
             let at = self.ends;
-            if self.current + 1 < self.stretches.len() {
+            if self.course.phase + 1 < self.stretches.len() {
                 let changed = self.has_changes_by_hand();
-                self.enter(self.current + 1, at);
+                self.enter(self.course.phase + 1, at);
                 actions.push(event(
                     None,
                     Happening::Phase {
-                        phase: self.current,
+                        phase: self.course.phase,
                     },
                 ));
                 if changed {
                     actions.extend(self.curves(now));
                 }
             } else {
-                self.over = true;
+                self.change(at).over = true;
                 actions.push(event(
                     None,
                     end("the schedule ran out".into(), EndReason::Finished),
@@ -216,7 +208,7 @@ impl Conductor {
     /// Carries out an order at `now`. An order that makes no sense (an unknown scenario, a window that is over) is
     /// answered with a sentence and changes nothing.
     pub fn order(&mut self, order: Order, now: Nanos) -> Result<Vec<Action>, String> {
-        if self.over {
+        if self.course.over {
             return Err("the window is over".into());
         }
         let at = now + nanos(LEAD);
@@ -240,7 +232,8 @@ impl Conductor {
             }
             Command::Amount { scenario, amount } => {
                 let amount = sane(amount)?;
-                self.stream(scenario)?.by_hand = Some(amount);
+                self.stream(scenario)?;
+                self.change(at).amounts[scenario] = Some(amount);
                 actions.push(event(
                     by,
                     Happening::Load {
@@ -269,7 +262,7 @@ impl Conductor {
                 actions.push(event(by, Happening::Hold { on }));
                 actions.extend(self.curves(at));
             }
-            Command::Next => return self.jump(self.current + 1, by, at),
+            Command::Next => return self.jump(self.course.phase + 1, by, at),
             Command::Jump { phase } => return self.jump(phase, by, at),
             Command::Extend { by: length } => {
                 self.ends = self.ends.saturating_add(nanos(length));
@@ -277,7 +270,7 @@ impl Conductor {
                 actions.push(event(
                     by,
                     Happening::Extend {
-                        phase: self.current,
+                        phase: self.course.phase,
                         by_us,
                     },
                 ));
@@ -285,7 +278,7 @@ impl Conductor {
             }
             Command::Mark { text } => actions.push(event(by, Happening::Mark { text })),
             Command::End { text } => {
-                self.over = true;
+                self.change(now).over = true;
                 actions.push(event(by, end(text, EndReason::Stopped)));
                 actions.push(Action::End);
             }
@@ -293,26 +286,28 @@ impl Conductor {
         Ok(actions)
     }
 
-    /// Ends the window because a gate asked for it.
-    pub fn abort(&mut self, text: String) -> Vec<Action> {
-        if std::mem::replace(&mut self.over, true) {
-            return Vec::new();
-        }
-        vec![event(None, end(text, EndReason::Aborted)), Action::End]
+    /// Ends the window at `now` because a gate asked for it.
+    pub fn abort(&mut self, text: String, now: Nanos) -> Vec<Action> {
+        self.finish_for(text, EndReason::Aborted, now)
     }
 
-    /// Ends the window because all fixed work is done.
-    pub fn finish(&mut self) -> Vec<Action> {
-        if std::mem::replace(&mut self.over, true) {
+    /// Ends the window at `now` because all fixed work is done.
+    pub fn finish(&mut self, now: Nanos) -> Vec<Action> {
+        self.finish_for("all iterations are done".into(), EndReason::Finished, now)
+    }
+
+    fn finish_for(&mut self, text: String, reason: EndReason, now: Nanos) -> Vec<Action> {
+        if self.course.over {
             return Vec::new();
         }
-        vec![
-            event(
-                None,
-                end("all iterations are done".into(), EndReason::Finished),
-            ),
-            Action::End,
-        ]
+        self.change(now).over = true;
+        vec![event(None, end(text, reason)), Action::End]
+    }
+
+    /// What is asked for, to be changed from `at` on.
+    fn change(&mut self, at: Nanos) -> &mut Course {
+        self.past.keep(at, self.course.clone());
+        &mut self.course
     }
 
     fn jump(&mut self, phase: usize, by: Option<String>, at: Nanos) -> Result<Vec<Action>, String> {
@@ -332,19 +327,20 @@ impl Conductor {
     /// Makes `phase` the current one, beginning at `at`; its ramp starts from the factor asked for just then, and what
     /// people changed by hand in the previous phase ends.
     fn enter(&mut self, phase: usize, at: Nanos) {
-        self.ramp_from = self.factor(at);
-        self.factor_by_hand = None;
-        for stream in &mut self.streams {
-            stream.by_hand = None;
-        }
+        let ramp_from = self.factor(at);
+        let course = Course {
+            phase,
+            began: at,
+            ramp_from,
+            ..Course::new(self.streams.len())
+        };
+        *self.change(at) = course;
         self.held_since = None;
-        self.current = phase;
-        self.began = at;
         self.ends = at.saturating_add(self.stretches[phase].length);
     }
 
     fn set_factor(&mut self, factor: Option<f64>, by: Option<String>, at: Nanos) -> Vec<Action> {
-        self.factor_by_hand = factor;
+        self.change(at).factor_by_hand = factor;
         let factor = self.factor(at);
         let mut actions = vec![event(
             by,
@@ -368,16 +364,7 @@ impl Conductor {
     }
 
     fn has_changes_by_hand(&self) -> bool {
-        self.factor_by_hand.is_some() || self.streams.iter().any(|stream| stream.by_hand.is_some())
-    }
-
-    fn scheduled_factor(&self, now: Nanos) -> f64 {
-        let stretch = &self.stretches[self.current];
-        let since = now.saturating_sub(self.began);
-        if since >= stretch.ramp {
-            return stretch.load;
-        }
-        self.ramp_from + (stretch.load - self.ramp_from) * (since as f64 / stretch.ramp as f64)
+        self.course.factor_by_hand.is_some() || self.course.amounts.iter().any(Option::is_some)
     }
 
     fn curves(&self, at: Nanos) -> Vec<Action> {
@@ -395,7 +382,7 @@ impl Conductor {
         } else {
             self.ends
         };
-        match (stream.by_hand, self.factor_by_hand) {
+        match (self.course.amounts[scenario], self.course.factor_by_hand) {
             (Some(amount), _) => push(&mut pieces, at, current_end, amount, amount),
             (None, Some(factor)) if stream.scales => {
                 push(
@@ -409,14 +396,19 @@ impl Conductor {
             (None, _) => self.push_stretch(
                 &mut pieces,
                 stream,
-                self.current,
-                self.began,
+                self.course.phase,
+                self.course.began,
                 current_end,
-                self.ramp_from,
+                self.course.ramp_from,
             ),
         }
         let (mut from, mut previous) = (current_end, self.factor(current_end.saturating_sub(1)));
-        for (index, stretch) in self.stretches.iter().enumerate().skip(self.current + 1) {
+        for (index, stretch) in self
+            .stretches
+            .iter()
+            .enumerate()
+            .skip(self.course.phase + 1)
+        {
             let to = from.saturating_add(stretch.length);
             self.push_stretch(&mut pieces, stream, index, from, to, previous);
             (from, previous) = (to, stretch.load);

@@ -122,9 +122,9 @@ fn a_load_set_by_hand_holds_until_the_next_phase_begins() {
         close(asked(&actions, 0, 15 * SECOND).unwrap(), 300.0),
         "the next phase is as planned"
     );
-    assert!(conductor.by_hand(0) && !conductor.by_hand(1));
+    assert_eq!(conductor.asked(5 * SECOND).by_hand, [true, false]);
     conductor.advance(10 * SECOND);
-    assert!(!conductor.by_hand(0));
+    assert_eq!(conductor.asked(11 * SECOND).by_hand, [false, false]);
     assert!(close(conductor.factor(15 * SECOND), 3.0));
 }
 
@@ -291,5 +291,38 @@ fn an_order_that_makes_no_sense_changes_nothing() {
             "{command:?}"
         );
     }
-    assert!(!conductor.by_hand(0) && close(conductor.factor(5 * SECOND), 1.0));
+    assert_eq!(conductor.asked(5 * SECOND).by_hand, [false, false]);
+    assert!(close(conductor.factor(5 * SECOND), 1.0));
+}
+
+#[test]
+fn an_interval_belongs_to_the_phase_in_which_it_ends_however_late_it_is_given_out() {
+    let mut conductor = conductor();
+    conductor.begin();
+    conductor
+        .order(by(Command::Load { factor: 5.0 }), 4 * SECOND)
+        .unwrap();
+    // Late enough that two phases and the whole window are over before anybody asks.
+    conductor.advance(31 * SECOND);
+    let expected = [
+        (1, 0, 0.5, false),
+        (4, 0, 1.0, false),
+        (5, 0, 5.0, true),
+        (10, 0, 5.0, true),
+        (11, 1, 3.0, false),
+        (20, 1, 3.0, false),
+        (21, 2, 1.0, false),
+        (30, 2, 1.0, false),
+        (31, 2, 0.0, false),
+    ];
+    for (second, phase, factor, by_hand) in expected {
+        let asked = conductor.asked(second * SECOND);
+        assert_eq!(asked.phase, phase, "at {second} s");
+        assert!(
+            (asked.factor - factor).abs() < 1e-6,
+            "at {second} s: {}",
+            asked.factor
+        );
+        assert_eq!(asked.by_hand, [by_hand, false], "at {second} s");
+    }
 }

@@ -8,6 +8,7 @@
 
 pub mod command;
 pub mod conductor;
+mod course;
 pub mod embedded;
 pub mod gates;
 pub mod logs;

@@ -215,7 +215,7 @@ impl Window {
         }
         self.watch_gates(at / 1000);
         if self.drain_until.is_none() && self.all_done() {
-            let actions = self.conductor.finish();
+            let actions = self.conductor.finish(self.clock.now());
             self.act(actions);
         }
     }
@@ -226,9 +226,10 @@ impl Window {
         let recorded =
             recorder_cpu.saturating_sub(std::mem::replace(&mut self.recorder_cpu, recorder_cpu));
         let circumstances = Circumstances::of(&tick);
+        let asked = self.conductor.asked(at);
         let mut scenarios = tick.scenarios;
-        for (index, scenario) in scenarios.iter_mut().enumerate() {
-            scenario.by_hand = self.conductor.by_hand(index);
+        for (scenario, by_hand) in scenarios.iter_mut().zip(asked.by_hand) {
+            scenario.by_hand = by_hand;
         }
         let mut generator = GeneratorTick {
             late: tick.late,
@@ -248,8 +249,8 @@ impl Window {
             n: tick.n,
             at: at / 1000,
             wall: wall(),
-            phase: Some(self.conductor.phase()),
-            load: self.conductor.factor(at.saturating_sub(1)),
+            phase: Some(asked.phase),
+            load: asked.factor,
             scenarios,
             steps: tick.steps,
             generator,
@@ -280,7 +281,7 @@ impl Window {
             self.note(None, change);
         }
         if let Some(text) = changes.abort {
-            let actions = self.conductor.abort(text);
+            let actions = self.conductor.abort(text, self.clock.now());
             self.act(actions);
         }
     }

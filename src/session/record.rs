@@ -201,7 +201,7 @@ pub struct Tick {
     pub at: u64,
     /// Wall clock at its end.
     pub wall: u64,
-    /// Index of the phase at its end; absent before the first and after the last.
+    /// Index of the phase in which it ends; the drain belongs to the phase before it. Absent outside of any phase.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<usize>,
     /// Load factor at its end.
