@@ -498,5 +498,9 @@ fn a_watch_counts_how_long_a_gate_has_been_failing() {
         at(34, Some(State::Fail)),
         (Some(Change::Failed), seconds(0), false)
     );
-    assert_eq!(at(35, None), (Some(Change::Healed), seconds(0), false));
+    assert_eq!(
+        at(35, None),
+        (None, seconds(0), false),
+        "its phase is over, and nobody has seen it hold"
+    );
 }

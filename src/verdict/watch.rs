@@ -74,19 +74,23 @@ pub enum Change {
 
 impl Watch {
     /// Takes the reading at a moment, µs since the window began; `None` when the gate does not look at the present
-    /// phase, which ends a failure.
+    /// phase. That ends a failure but heals nothing: nobody has seen the gate hold.
     pub fn update(&mut self, at: u64, reading: Option<&Reading>) -> Option<Change> {
         if at < self.now {
             return None;
         }
         self.now = at;
+        let Some(reading) = reading else {
+            self.failing_since = None;
+            return None;
+        };
         let was = self.failing_since;
-        match reading.map(|reading| reading.state) {
-            Some(State::Fail) => {
+        match reading.state {
+            State::Fail => {
                 self.failing_since.get_or_insert(at);
             }
-            Some(State::Pass) | None => self.failing_since = None,
-            Some(State::Inconclusive) => {}
+            State::Pass => self.failing_since = None,
+            State::Inconclusive => {}
         }
         match (was, self.failing_since) {
             (None, Some(_)) => Some(Change::Failed),
