@@ -201,10 +201,11 @@ impl Window {
     fn on_tick(&mut self, tick: FleetTick) {
         let n = tick.n;
         let length = nanos(self.profile.window.tick);
-        let at = if tick.last {
-            self.clock.now().min(n * length)
+        let end = n * length;
+        let at = if tick.last && tick.at > 0 {
+            tick.at.min(end)
         } else {
-            n * length
+            end
         };
         let samples = tick.samples.clone();
         let record = self.complete(tick, at);

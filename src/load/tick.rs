@@ -37,6 +37,9 @@ pub struct WorkerTick {
 pub struct FleetTick {
     /// Number of the interval, from 1.
     pub n: u64,
+    /// When the latest worker closed its part: the end of the interval, or before it in the last one. 0 when no
+    /// worker has reported.
+    pub at: Nanos,
     /// Every scenario; `by_hand` is not filled in.
     pub scenarios: Vec<ScenarioTick>,
     /// Steps that ended a request, ascending.
@@ -150,6 +153,7 @@ fn add(
         };
         tick.scenarios = vec![blank; report.scenarios.len()];
     }
+    tick.at = tick.at.max(report.at);
     for ((sum, part), open) in tick
         .scenarios
         .iter_mut()
@@ -250,6 +254,7 @@ mod tests {
         WorkerTick {
             worker,
             n,
+            at: n * 1_000,
             scenarios: vec![ScenarioTick {
                 state: ScenarioState::Running,
                 asked: 100.0,
@@ -319,11 +324,16 @@ mod tests {
         assert!(!gather.take(1).last);
         gather.offer(WorkerTick {
             last: true,
+            at: 1_200,
             ..report(1, 2, &[1])
         });
         assert!(gather.complete(2));
         let tick = gather.take(2);
         assert!(tick.last && tick.missing.is_empty());
+        assert_eq!(
+            tick.at, 1_200,
+            "the last interval is as long as it really was"
+        );
     }
 
     #[test]
