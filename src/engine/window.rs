@@ -28,6 +28,9 @@ use crate::session::{AppendError, Writer};
 /// Time that the workers get to be ready before the window's clock starts.
 const SETTLE: Duration = Duration::from_millis(100);
 
+/// Time past the bound of the drain after which workers that have not ended are left behind.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// What a window needs.
 pub struct Spec {
     /// What to do.
@@ -168,19 +171,21 @@ impl Window {
         let actions = self.conductor.begin();
         self.act(actions);
         let mut orders_open = true;
-        loop {
+        let ended = loop {
             let change = self
                 .conductor
                 .next_change()
                 .map(|at| self.clock.instant(at).into());
+            let patience_ends = self.patience_ends();
             tokio::select! {
                 tick = self.fleet.tick() => {
-                    let Some(tick) = tick else { break };
+                    let Some(tick) = tick else { break true };
                     let last = tick.last;
                     self.on_tick(tick);
                     show(&self.progress());
-                    if last { break }
+                    if last { break true }
                 }
+                () = sleep_until(patience_ends) => break false,
                 () = sleep_until(change) => {
                     let actions = self.conductor.advance(self.clock.now());
                     self.act(actions);
@@ -191,8 +196,26 @@ impl Window {
                 },
                 signal = signals.next() => self.on_signal(signal),
             }
-        }
+        };
+        self.part(ended);
         self.close()
+    }
+
+    /// When workers that should have drained are given up.
+    fn patience_ends(&self) -> Option<tokio::time::Instant> {
+        let until = self.drain_until?.saturating_add(nanos(PATIENCE));
+        Some(self.clock.instant(until).into())
+    }
+
+    /// Parts with the fleet. Workers that have not ended are not waited for: they end with the process.
+    fn part(&mut self, ended: bool) {
+        if ended {
+            let dead = self.fleet.join();
+            self.on_deaths(&dead);
+        } else {
+            let text = "load workers did not end: what they had under way is not in the recording";
+            self.warn(text.into());
+        }
     }
 }
 
@@ -214,6 +237,8 @@ impl Window {
         for sample in samples {
             self.put(Record::Sample(sample));
         }
+        let dead = self.fleet.newly_dead();
+        self.on_deaths(&dead);
         self.watch_gates(at / 1000);
         if self.drain_until.is_none() && self.all_done() {
             let actions = self.conductor.finish(self.clock.now());
@@ -258,6 +283,21 @@ impl Window {
             slow: tick.slow,
             series: Vec::new(),
         }
+    }
+
+    /// A worker that panicked puts no load, and what it knew is lost: the window cannot mean what it should any more.
+    fn on_deaths(&mut self, dead: &[usize]) {
+        for worker in dead {
+            let text = format!("load worker {worker} panicked: what it had under way is lost");
+            self.warn(text.clone());
+            let actions = self.conductor.abort(text, self.clock.now());
+            self.act(actions);
+        }
+    }
+
+    fn warn(&mut self, text: String) {
+        tracing::error!("{text}");
+        self.note(None, Happening::Warning { text });
     }
 
     /// Records when the generator becomes the bottleneck, and when it no longer is.

@@ -131,7 +131,8 @@ pub struct Fleet {
     reports: UnboundedReceiver<WorkerTick>,
     gather: Gather,
     ended: bool,
-    threads: Vec<JoinHandle<()>>,
+    /// Those that have not been waited for, with their number.
+    threads: Vec<(usize, JoinHandle<()>)>,
 }
 
 /// One worker a core that this process may run on.
@@ -180,7 +181,7 @@ impl Fleet {
                 .name(format!("load-{index}"))
                 .spawn(move || run(job, ready))?;
             fleet.commands.push(sender);
-            fleet.threads.push(thread);
+            fleet.threads.push((index, thread));
         }
         drop(ready);
         for _ in 0..spec.workers {
@@ -221,12 +222,27 @@ impl Fleet {
         Some(tick)
     }
 
-    /// Waits for the threads to end; returns the workers that panicked. Workers end after a drain; without one they
-    /// are stopped now.
-    pub fn join(mut self) -> Vec<usize> {
+    /// The workers that have panicked and were not named before.
+    pub fn newly_dead(&mut self) -> Vec<usize> {
+        self.reap(JoinHandle::is_finished)
+    }
+
+    /// Waits for the threads to end; returns the workers that have panicked and were not named before. Workers end
+    /// after a drain; without one they are stopped now.
+    pub fn join(&mut self) -> Vec<usize> {
         self.commands.clear();
-        let threads = std::mem::take(&mut self.threads);
-        let ended = threads.into_iter().map(JoinHandle::join).enumerate();
+        self.reap(|_| true)
+    }
+
+    fn reap(&mut self, wanted: impl Fn(&JoinHandle<()>) -> bool) -> Vec<usize> {
+        let (taken, left) = std::mem::take(&mut self.threads)
+            .into_iter()
+            .partition(|(_, thread)| wanted(thread));
+        self.threads = left;
+        let taken: Vec<(usize, JoinHandle<()>)> = taken;
+        let ended = taken
+            .into_iter()
+            .map(|(worker, thread)| (worker, thread.join()));
         ended
             .filter_map(|(worker, end)| end.is_err().then_some(worker))
             .collect()

@@ -441,8 +441,41 @@ fn nothing_begins_before_the_clock_does() {
 #[test]
 fn a_fleet_that_is_dropped_stops() {
     let work = scenario(Fake::taking(3600 * S), open(1000), Curve::constant(1000.0));
-    let fleet = Fleet::start(fleet(2, vec![work]), Clock::start()).unwrap();
+    let mut fleet = Fleet::start(fleet(2, vec![work]), Clock::start()).unwrap();
     assert!(fleet.join().is_empty());
+}
+
+#[test]
+fn a_worker_that_panics_is_named_once_and_the_others_go_on() {
+    let broken = Fake {
+        panics: true,
+        ..Fake::taking(MS)
+    };
+    // With one arrival at a time in flight, one worker has all of a scenario.
+    let work = vec![
+        scenario(broken, open(1), Curve::constant(10.0)),
+        scenario(Fake::taking(MS), open(1), Curve::constant(10.0)),
+    ];
+    let spec = FleetSpec {
+        tick: Duration::from_millis(20),
+        ..fleet(2, work)
+    };
+    let mut fleet = Fleet::start(spec, Clock::start()).unwrap();
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut dead = Vec::new();
+        while dead.is_empty() {
+            assert!(!fleet.tick().await.unwrap().last);
+            dead = fleet.newly_dead();
+        }
+        assert_eq!(dead, [0]);
+        assert_eq!(fleet.tick().await.unwrap().missing, [0]);
+        fleet.send(&Command::Drain { until: FOREVER });
+        while let Some(tick) = fleet.tick().await {
+            drop(tick);
+        }
+    });
+    assert!(fleet.join().is_empty(), "named before");
 }
 
 #[test]

@@ -47,6 +47,8 @@ pub struct Fake {
     pub lanes: usize,
     /// Requests cannot be sent at all.
     pub unsendable: bool,
+    /// The worker panics when it closes an interval.
+    pub panics: bool,
 }
 
 impl Fake {
@@ -57,6 +59,7 @@ impl Fake {
             think: 0,
             lanes: usize::MAX >> 4,
             unsendable: false,
+            panics: false,
         }
     }
 }
@@ -138,6 +141,7 @@ impl Work for FakeWork {
     }
 
     fn connections(&self) -> u64 {
+        assert!(!self.fake.panics, "as asked");
         0
     }
 }

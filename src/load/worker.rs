@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
-use tokio::task::spawn_local;
+use tokio::task::{JoinHandle, spawn_local};
 
 use super::arrivals::{Arrivals, Part, mix};
 use super::clock::{Clock, Nanos};
@@ -45,6 +45,8 @@ pub(super) struct Job<P> {
 pub(super) struct Worker {
     meter: Rc<Meter>,
     executors: Vec<Rc<dyn Executor>>,
+    /// The tasks that pace the executors.
+    tasks: Vec<JoinHandle<()>>,
     commands: UnboundedReceiver<Command>,
     /// The bound of the drain, once it was asked for.
     until: Option<Nanos>,
@@ -57,6 +59,7 @@ impl Worker {
         let stats = Stats::new(spec.steps, spec.redact.clone());
         let length = (spec.tick.as_nanos() as Nanos).max(1);
         let meter = Meter::new(job.index, length, Rc::clone(timer), stats, job.sink);
+        let mut tasks = Vec::new();
         let executors = (0..)
             .zip(spec.scenarios.iter().zip(job.quotas))
             .map(|(index, (scenario, quota))| {
@@ -67,7 +70,10 @@ impl Worker {
                             meter: Rc::clone(&meter),
                             part,
                         };
-                        launch(bench, scenario, quota, mix(spec.seed ^ mix(index as u64)))
+                        let seed = mix(spec.seed ^ mix(index as u64));
+                        let (executor, task) = launch(bench, scenario, quota, seed);
+                        tasks.push(task);
+                        executor
                     }
                     None => Rc::new(Absent {
                         open: matches!(scenario.traffic, Traffic::Open { .. }),
@@ -82,6 +88,7 @@ impl Worker {
         Self {
             meter,
             executors,
+            tasks,
             commands: job.commands,
             until: None,
         }
@@ -90,6 +97,7 @@ impl Worker {
     /// Obeys commands and closes intervals until a drain is over.
     pub async fn serve(&mut self) {
         loop {
+            self.fail_with_tasks().await;
             let now = self.meter.now();
             self.meter.close_until(now);
             let mut wake = self.meter.boundary() + 1;
@@ -109,6 +117,18 @@ impl Worker {
                     self.executors.iter().for_each(|executor| executor.look_after());
                 }
             }
+        }
+    }
+
+    /// Panics when a pacing task has: a worker that puts no load must not look as if it did.
+    async fn fail_with_tasks(&mut self) {
+        let Some(place) = self.tasks.iter().position(JoinHandle::is_finished) else {
+            return;
+        };
+        if let Err(error) = self.tasks.swap_remove(place).await
+            && error.is_panic()
+        {
+            std::panic::resume_unwind(error.into_panic());
         }
     }
 
@@ -169,7 +189,7 @@ fn launch<W: Work, P>(
     scenario: &ScenarioSpec<P>,
     quota: Option<Arc<Quota>>,
     seed: u64,
-) -> Rc<dyn Executor> {
+) -> (Rc<dyn Executor>, JoinHandle<()>) {
     let wanted = scenario.curve.clone();
     match scenario.traffic {
         Traffic::Open {
@@ -185,13 +205,13 @@ fn launch<W: Work, P>(
             let arrivals = Arrivals::new(curve, arrivals, seed, part);
             let limit = part.share(u64::from(max_in_flight));
             let open = Open::new(bench, arrivals, wanted, limit, scenario.running);
-            spawn_local(Rc::clone(&open).run());
-            open
+            let task = spawn_local(Rc::clone(&open).run());
+            (open, task)
         }
         Traffic::Closed { .. } => {
             let closed = Closed::new(bench, wanted, quota, scenario.running);
-            spawn_local(Rc::clone(&closed).run());
-            closed
+            let task = spawn_local(Rc::clone(&closed).run());
+            (closed, task)
         }
     }
 }

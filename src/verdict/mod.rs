@@ -3,10 +3,10 @@
 //! In: a [`History`]. Out: a [`Judgement`]. The invariant: missing data is never a go. In this order:
 //!
 //! 1. **no-go** when a blocker failed, or a gate that is not advisory ended the window;
-//! 2. **inconclusive** when a blocker is inconclusive, when no tick was recorded, when the recording stops without an
-//!    end, or when there are neither gates nor requests;
+//! 2. **inconclusive** when a blocker is inconclusive, when stormdeck itself had to end the window, when no tick was
+//!    recorded, when the recording stops without an end, or when there are neither gates nor requests;
 //! 3. **conditional** when an advisory gate failed or is inconclusive, when there are no gates, when the window was
-//!    stopped by hand, or when more than [`gates::TOLERATED`] of its ticks are missing;
+//!    stopped by hand or warned of something, or when more than [`gates::TOLERATED`] of its ticks are missing;
 //! 4. **go** otherwise.
 //!
 //! Every step away from a go leaves a sentence in [`Judgement::findings`].
@@ -244,8 +244,8 @@ fn weigh_end(case: &mut Case, history: &History) {
             );
         }
         EndReason::Aborted => {
-            let (most, gates) = aborted_by(history);
-            case.hold(most, format!("the window was ended early by {gates}"));
+            let (most, cause) = aborted_by(history);
+            case.hold(most, format!("the window was ended early by {cause}"));
         }
     }
     if end.lost > 0 {
@@ -285,7 +285,9 @@ fn aborted_by(history: &History) -> (Verdict, String) {
         .unwrap_or_default();
     let gates: Vec<&str> = who.iter().map(|plan| plan.name.as_str()).collect();
     let advisory = |plan: &&GatePlan| severity_of(plan) == Some(Severity::Advisory);
-    if gates.is_empty() {
+    if aborting.is_empty() {
+        (Verdict::Inconclusive, format!("stormdeck itself: {text}"))
+    } else if gates.is_empty() {
         (Verdict::NoGo, "a gate".into())
     } else if who.iter().all(advisory) {
         (Verdict::Conditional, gates.join(", "))
@@ -322,6 +324,11 @@ fn weigh_recording(case: &mut Case, history: &History) {
             case.hold(Verdict::Conditional, finding);
         } else {
             case.findings.push(finding);
+        }
+    }
+    for event in history.events() {
+        if let Happening::Warning { text } = &event.what {
+            case.hold(Verdict::Conditional, text.clone());
         }
     }
     let window = history.window();

@@ -504,3 +504,22 @@ fn a_watch_counts_how_long_a_gate_has_been_failing() {
         "its phase is over, and nobody has seen it hold"
     );
 }
+
+#[test]
+fn a_window_that_stormdeck_had_to_end_itself_is_inconclusive_and_says_why() {
+    let text = "load worker 1 panicked: what it had under way is lost";
+    let recording = window()
+        .gate("errors", "", "errors < 2%", &[])
+        .phase(0)
+        .ticks(20)
+        .event(Happening::Warning { text: text.into() });
+    let warned = judge(&recording.clone().end(EndReason::Finished).history());
+    assert_eq!(warned.verdict, Verdict::Conditional);
+    assert!(warned.findings.iter().any(|finding| finding == text));
+    let ended = recording.event(Happening::Stop {
+        reason: EndReason::Aborted,
+        text: text.into(),
+    });
+    let judgement = judge(&ended.end(EndReason::Aborted).history());
+    assert_eq!(judgement.verdict, Verdict::Inconclusive);
+}
