@@ -224,7 +224,8 @@ impl Drop for Alive {
 impl<W: Work> Gauge for Closed<W> {
     fn snapshot(&self, at: Nanos) -> ScenarioTick {
         let done = self.is_used_up() && self.is_idle();
-        let asked = self.curve.borrow().users(at);
+        // Just before the boundary: what begins at it belongs to the next interval.
+        let asked = self.curve.borrow().users(at.saturating_sub(1));
         ScenarioTick {
             state: if done {
                 ScenarioState::Done

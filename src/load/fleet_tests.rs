@@ -340,6 +340,25 @@ fn a_live_change_of_rate_takes_effect_at_its_moment() {
 }
 
 #[test]
+fn what_is_asked_from_a_boundary_on_belongs_to_the_interval_after_it() {
+    let curve = || {
+        Curve::new([
+            Piece::level(0, 2 * S, 10.0),
+            Piece::level(2 * S, 4 * S, 30.0),
+        ])
+    };
+    let work = vec![
+        scenario(Fake::taking(MS), open(100), curve()),
+        scenario(Fake::taking(MS), closed(None), curve()),
+    ];
+    let ticks = simulate(fleet(2, work), &[drain(4 * S, 5 * S)]);
+    for scenario in 0..2 {
+        let asked = ticks.iter().map(|tick| tick.scenarios[scenario].asked);
+        assert_eq!(asked.take(4).collect::<Vec<_>>(), [10.0, 10.0, 30.0, 30.0]);
+    }
+}
+
+#[test]
 fn real_workers_run_report_and_end() {
     let clock = Clock::start();
     let spec = FleetSpec {

@@ -116,7 +116,8 @@ impl<W: Work> Gauge for Open<W> {
         let mut arrivals = self.arrivals.borrow_mut();
         ScenarioTick {
             state: state(self.running.get(), self.draining.get()),
-            asked: arrivals.rate(at),
+            // Just before the boundary: what begins at it belongs to the next interval.
+            asked: arrivals.rate(at.saturating_sub(1)),
             due: arrivals.newly_due(at),
             connections: self.bench.work.connections(),
             ..self.counts.take()
