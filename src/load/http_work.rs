@@ -274,3 +274,7 @@ fn split(due: Nanos, exchange: &Exchange) -> [u64; 5] {
     };
     [wait, connect, tls, first_byte, body].map(|part| part / 1000)
 }
+
+#[cfg(test)]
+#[path = "http_work_tests.rs"]
+mod tests;

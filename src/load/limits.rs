@@ -72,6 +72,33 @@ pub fn warning(needed: u64, limit: u64) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::profile::{Options, parse};
+
+    /// Files that a window needs for its connections: two phases, the higher at 3x, and this scenario.
+    fn connections(scenario: &str) -> u64 {
+        let text = format!(
+            "[window]\nname = \"w\"\n[[scenario]]\nname = \"s\"\ntarget = \"http://127.0.0.1:1\"\nget = \"/\"\n\
+             {scenario}\n[[phase]]\nname = \"a\"\nfor = \"1m\"\nload = \"1x\"\n\
+             [[phase]]\nname = \"b\"\nfor = \"1m\"\nload = \"3x\"\n"
+        );
+        let profile = parse(&text, std::path::Path::new("."), &Options::default()).unwrap();
+        files_needed(&profile, 2) - BASE - 2 * PER_WORKER
+    }
+
+    #[test]
+    fn users_need_a_connection_each_at_the_highest_load_of_any_phase() {
+        let closed = "model = \"closed\"\nusers = 100";
+        assert_eq!(connections(closed), 300);
+        assert_eq!(connections(&format!("{closed}\nscale = false")), 100);
+        assert_eq!(connections(&format!("{closed}\nconnections = 7")), 7);
+    }
+
+    #[test]
+    fn arrivals_need_as_many_connections_as_may_be_in_flight() {
+        let open = "rate = \"10/s\"\nmax_in_flight = 500";
+        assert_eq!(connections(open), 500, "whatever the load factor");
+        assert_eq!(connections(&format!("{open}\nconnections = 7")), 7);
+    }
 
     #[test]
     fn the_limit_is_raised_to_what_is_allowed() {
