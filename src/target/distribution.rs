@@ -10,6 +10,8 @@ use std::time::Duration;
 use rand::Rng;
 use rand_distr::Distribution as _;
 
+use crate::profile::units::{Span, parse_duration};
+
 /// The longest duration that is accepted or drawn. A heavier tail is cut off here.
 pub const LONGEST: Duration = Duration::from_hours(1);
 
@@ -175,58 +177,26 @@ fn log_normal(text: &str, rest: &str) -> Result<Distribution, DistributionError>
 impl fmt::Display for Distribution {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Self::Fixed(value) => write!(out, "fixed:{}", Short(value)),
-            Self::Exponential { mean } => write!(out, "exp:{}", Short(mean)),
+            Self::Fixed(value) => write!(out, "fixed:{}", Span(value)),
+            Self::Exponential { mean } => write!(out, "exp:{}", Span(mean)),
             Self::LogNormal { median, sigma } => {
-                write!(out, "lognormal:median={},sigma={sigma}", Short(median))
+                write!(out, "lognormal:median={},sigma={sigma}", Span(median))
             }
-            Self::Uniform { low, high } => write!(out, "uniform:{}..{}", Short(low), Short(high)),
+            Self::Uniform { low, high } => write!(out, "uniform:{}..{}", Span(low), Span(high)),
         }
     }
 }
 
-/// A duration in the largest unit that says it in whole numbers.
-pub(super) struct Short(pub(super) Duration);
-
-impl fmt::Display for Short {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let nanos = self.0.as_nanos();
-        match nanos {
-            0 => write!(out, "0s"),
-            _ if nanos.is_multiple_of(1_000_000_000) => write!(out, "{}s", nanos / 1_000_000_000),
-            _ if nanos.is_multiple_of(1_000_000) => write!(out, "{}ms", nanos / 1_000_000),
-            _ if nanos.is_multiple_of(1_000) => write!(out, "{}us", nanos / 1_000),
-            _ => write!(out, "{nanos}ns"),
-        }
-    }
-}
-
-/// A duration as a number and a unit (`ns us µs ms s m h`); a bare `0` needs none.
+/// A duration as profiles write them; a bare `0` needs no unit.
 ///
-/// Fails on anything negative, not finite or above [`LONGEST`].
+/// Fails on what is no duration and on anything above [`LONGEST`].
 pub(super) fn duration(text: &str) -> Result<Duration, DistributionError> {
-    let text = text.trim();
-    let wrong = || DistributionError::Duration(text.to_owned());
-    let split = text
-        .find(|letter: char| !letter.is_ascii_digit() && letter != '.')
-        .unwrap_or(text.len());
-    let (number, unit) = text.split_at(split);
-    let number: f64 = number.parse().map_err(|_| wrong())?;
-    let scale = match unit.trim() {
-        "" if number == 0.0 => 0.0,
-        "ns" => 1.0,
-        "us" | "µs" => 1e3,
-        "ms" => 1e6,
-        "s" => 1e9,
-        "m" => 60e9,
-        "h" => 3600e9,
-        _ => return Err(wrong()),
-    };
-    let nanos = (number * scale).round();
-    if nanos <= LONGEST.as_nanos() as f64 {
-        Ok(Duration::from_nanos(nanos as u64))
-    } else {
-        Err(wrong())
+    match text.trim() {
+        "0" => Ok(Duration::ZERO),
+        text => parse_duration(text)
+            .ok()
+            .filter(|duration| *duration <= LONGEST)
+            .ok_or_else(|| DistributionError::Duration(text.to_owned())),
     }
 }
 

@@ -8,8 +8,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::distribution::{Distribution, DistributionError, Short, duration, nanos};
+use super::distribution::{Distribution, DistributionError, duration, nanos};
 use super::work::Pattern;
+use crate::profile::units::Span;
 
 /// Largest number of servers that can be asked for, which bounds the memory of the station.
 pub const MOST_SERVERS: usize = 65_536;
@@ -154,7 +155,7 @@ impl FromStr for StallEvery {
 
 impl fmt::Display for StallEvery {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}/{}", Short(self.stall), Short(self.every))
+        write!(out, "{}/{}", Span(self.stall), Span(self.every))
     }
 }
 
