@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::tell;
 use crate::session::export::{ExportError, Format, export};
 use crate::session::{Reader, Sessions};
 
@@ -29,7 +30,7 @@ pub fn run(args: &Args) -> ExitCode {
     match attempt(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
-            eprintln!("stormdeck: {message}");
+            tell(&format!("stormdeck: {message}"));
             ExitCode::from(2)
         }
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::tell;
 use crate::session::Sessions;
 use crate::session::dir::Listed;
 
@@ -25,7 +26,7 @@ pub fn run(args: &Args) -> ExitCode {
         .and_then(|sessions| sessions.list().map(|listed| (sessions.dir, listed)));
     match listed {
         Ok((dir, listed)) if listed.is_empty() => {
-            eprintln!("no sessions in `{}`", dir.display());
+            tell(&format!("no sessions in `{}`", dir.display()));
             ExitCode::SUCCESS
         }
         // A pipe that was closed is no error, and a terminal that is gone cannot be told.
@@ -34,7 +35,7 @@ pub fn run(args: &Args) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("stormdeck: {error}");
+            tell(&format!("stormdeck: {error}"));
             ExitCode::from(2)
         }
     }

@@ -7,6 +7,7 @@ mod run;
 mod target;
 mod verify;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -42,7 +43,7 @@ enum Command {
     Ls(ls::Args),
     /// Check every checksum of a session and the chain of its frames
     Verify(verify::Args),
-    /// Turn a session into JSON lines, CSV, an `HdrHistogram` log or `OpenMetrics`
+    /// Write a session in the format of another tool
     Export(export::Args),
     /// Run the embedded demo service on its own
     Target(target::Args),
@@ -103,27 +104,44 @@ pub fn main() -> ExitCode {
         Command::Export(args) => export::run(&args),
         Command::Target(args) => target::run(args),
         Command::Completions { shell } => {
-            clap_complete::generate(
-                shell,
-                &mut Cli::command(),
-                "stormdeck",
-                &mut std::io::stdout(),
-            );
-            ExitCode::SUCCESS
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "stormdeck", &mut text);
+            printed("the completions", print(&text))
         }
         Command::Man => {
-            match clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout()) {
-                Ok(()) => ExitCode::SUCCESS,
-                Err(error) => could_not("write the manual page", &error),
-            }
+            let mut text = Vec::new();
+            let rendered = clap_mangen::Man::new(Cli::command()).render(&mut text);
+            printed("the manual page", rendered.and_then(|()| print(&text)))
         }
     }
 }
 
 /// Says on standard error what could not be done and why.
 pub(crate) fn could_not(what: &str, why: &dyn std::fmt::Display) -> ExitCode {
-    eprintln!("stormdeck: could not {what}: {why}");
+    tell(&format!("stormdeck: could not {what}: {why}"));
     ExitCode::from(COULD_NOT)
+}
+
+/// The exit code of a command that only prints.
+pub(crate) fn printed(what: &str, result: std::io::Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => could_not(&format!("print {what}"), &error),
+    }
+}
+
+/// Writes to standard output. A reader that has seen enough, as in `stormdeck man | head`, is no error.
+pub(crate) fn print(text: &[u8]) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Writes a line to standard error. A window goes on when the terminal behind it is gone, so a failure is ignored.
+pub(crate) fn tell(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// Whether a stream should be coloured: it is a terminal, and `NO_COLOR` is not set.
@@ -134,7 +152,7 @@ pub(crate) fn colour(stream: &impl std::io::IsTerminal) -> bool {
 /// Prints why a profile could not be loaded.
 pub(crate) fn refuse(error: &LoadError) -> ExitCode {
     let stderr = std::io::stderr();
-    eprintln!("{}", error.render(colour(&stderr)));
+    tell(&error.render(colour(&stderr)));
     ExitCode::from(COULD_NOT)
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{COULD_NOT, ProfileArgs, RUN, could_not, refuse};
+use super::{COULD_NOT, ProfileArgs, RUN, could_not, print, refuse, tell};
 use crate::engine::embedded::Embedded;
 use crate::engine::{self, Progress, Spec};
 use crate::history::History;
@@ -55,7 +55,7 @@ pub struct Args {
 /// Runs the window. Exit codes: 0 go or conditional, 1 no-go or inconclusive, 2 could not run.
 pub fn run(args: &Args) -> ExitCode {
     if !args.headless {
-        eprintln!("stormdeck: run needs --headless: this version has no console yet");
+        tell("stormdeck: run needs --headless: this version has no console yet");
         return ExitCode::from(COULD_NOT);
     }
     let profile = match args.options.load(&args.profile) {
@@ -97,7 +97,9 @@ fn window(args: &Args, mut profile: Profile) -> Result<ExitCode, Box<dyn std::er
     line.close();
 
     if let Err(error) = &finished.recording {
-        eprintln!("stormdeck: the session could not be closed whole: {error}");
+        tell(&format!(
+            "stormdeck: the session could not be closed whole: {error}"
+        ));
     }
     // Judged by what was recorded and nothing else, so that whoever reads the file later comes to the same answer.
     let history = History::of_records(Reader::open(&session)?)?;
@@ -108,7 +110,7 @@ fn window(args: &Args, mut profile: Profile) -> Result<ExitCode, Box<dyn std::er
     } else {
         text(&summary)
     };
-    print!("{output}");
+    print(output.as_bytes())?;
     Ok(ExitCode::from(judgement.verdict.exit_code()))
 }
 
@@ -149,7 +151,8 @@ impl Line {
             .is_none_or(|printed| progress.at.saturating_sub(printed) >= LINE_EVERY);
         if !self.quiet && due {
             self.printed = Some(progress.at);
-            eprintln!("{:>7}  {text}", span(progress.at.as_secs_f64().floor()));
+            let at = span(progress.at.as_secs_f64().floor());
+            tell(&format!("{at:>7}  {text}"));
         }
     }
 

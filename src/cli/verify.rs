@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::{could_not, print, tell};
 use crate::session::{Sessions, verify};
 
 /// Check every checksum of a session and the hash chain.
@@ -25,17 +26,20 @@ pub fn run(args: &Args) -> ExitCode {
     let path = match found {
         Ok(path) => path,
         Err(error) => {
-            eprintln!("stormdeck: {error}");
+            tell(&format!("stormdeck: {error}"));
             return ExitCode::from(2);
         }
     };
     match verify(&path) {
         Ok(verification) => {
-            print!("{}: {verification}", path.display());
+            let text = format!("{}: {verification}", path.display());
+            if let Err(error) = print(text.as_bytes()) {
+                return could_not("print what was found", &error);
+            }
             ExitCode::from(u8::from(!verification.is_sound()))
         }
         Err(error) => {
-            eprintln!("stormdeck: {}: {error}", path.display());
+            tell(&format!("stormdeck: {}: {error}", path.display()));
             ExitCode::from(2)
         }
     }
