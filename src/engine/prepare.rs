@@ -10,7 +10,6 @@ use crate::load::http_work::HttpPlan;
 use crate::load::journey::{Feeds, Program};
 use crate::load::limits;
 use crate::load::schedule::Curve;
-use crate::load::stats::Redact;
 use crate::profile::Profile;
 use crate::profile::model::Model;
 
@@ -105,7 +104,6 @@ pub fn prepare(profile: &Profile, workers: usize) -> Result<Prepared, LoadError>
     if !mistakes.is_empty() {
         return Err(LoadError(mistakes));
     }
-    let redactor = profile.redactor();
     let spec = FleetSpec {
         workers,
         cpus: Vec::new(),
@@ -113,7 +111,7 @@ pub fn prepare(profile: &Profile, workers: usize) -> Result<Prepared, LoadError>
         seed: profile.window.seed,
         steps: plan::names(profile).steps.len(),
         scenarios: specs,
-        redact: Redact(Arc::new(move |text| redactor.text(text).into_owned())),
+        redactor: profile.redactor(),
     };
     Ok(Prepared {
         spec,

@@ -24,11 +24,10 @@ use super::clock::{Clock, Nanos};
 use super::closed::Quota;
 use super::pacer::Timer;
 use super::schedule::Curve;
-use super::stats::Redact;
 use super::tick::{FleetTick, Gather, WorkerTick};
 use super::work::Plan;
 use super::worker::{Job, Worker};
-use crate::profile::model;
+use crate::profile::{Redactor, model};
 
 /// Tasks that a worker polls between two looks at its sockets and its timer. Fewer pace better under load and cost
 /// more system calls; tokio's own 61 let a busy worker's timer wait for a millisecond.
@@ -53,7 +52,7 @@ pub struct FleetSpec<P> {
     /// The scenarios, in the order of the profile.
     pub scenarios: Vec<ScenarioSpec<P>>,
     /// Hides secrets in samples.
-    pub redact: Redact,
+    pub redactor: Redactor,
 }
 
 /// What one scenario is to do.

@@ -20,10 +20,11 @@ use super::http::Failure;
 use super::meter::{Meter, Outlet, Underway};
 use super::pacer::Timer;
 use super::schedule::Curve;
-use super::stats::{Observation, Redact};
+use super::stats::Observation;
 use super::tick::{FleetTick, Gather};
 use super::work::{Outcome, Plan, Turn, Work};
 use super::worker::{Job, Worker};
+use crate::profile::Redactor;
 use crate::session::Hist;
 use crate::session::record::ErrorKind;
 
@@ -163,7 +164,7 @@ pub fn fleet(workers: usize, scenarios: Vec<ScenarioSpec<Fake>>) -> FleetSpec<Fa
         seed: 42,
         steps: 1,
         scenarios,
-        redact: Redact::nothing(),
+        redactor: Redactor::default(),
     }
 }
 

@@ -5,10 +5,9 @@
 //! became due and ended, in whichever way, is in exactly one interval.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::sync::Arc;
 
 use super::clock::Nanos;
+use crate::profile::Redactor;
 use crate::session::record::{ErrorKind, Exemplar, Sample, StepTick};
 use crate::session::{Dense, Hist};
 
@@ -75,23 +74,6 @@ pub struct Interval {
     pub samples: Vec<Sample>,
 }
 
-/// Hides secrets in text that goes into the session.
-#[derive(Clone)]
-pub struct Redact(pub Arc<dyn Fn(&str) -> String + Send + Sync>);
-
-impl Redact {
-    /// Hides nothing.
-    pub fn nothing() -> Self {
-        Self(Arc::new(str::to_owned))
-    }
-}
-
-impl fmt::Debug for Redact {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Redact")
-    }
-}
-
 /// Counters of the current interval. Memory: two [`Dense`] histograms for each step that was ever used.
 #[derive(Debug)]
 pub struct Stats {
@@ -102,7 +84,7 @@ pub struct Stats {
     samples: Vec<Sample>,
     /// Bit for each kind of error that a step had, for the whole window.
     seen: Vec<u16>,
-    redact: Redact,
+    redactor: Redactor,
 }
 
 #[derive(Debug, Default)]
@@ -119,7 +101,7 @@ struct StepStats {
 
 impl Stats {
     /// Counters for this many steps.
-    pub fn new(steps: usize, redact: Redact) -> Self {
+    pub fn new(steps: usize, redactor: Redactor) -> Self {
         Self {
             steps: (0..steps).map(|_| None).collect(),
             late: Dense::new(),
@@ -127,7 +109,7 @@ impl Stats {
             slow: Vec::with_capacity(SLOWEST),
             samples: Vec::new(),
             seen: vec![0; steps],
-            redact,
+            redactor,
         }
     }
 
@@ -179,8 +161,14 @@ impl Stats {
     /// Keeps a sample; secrets in its text are hidden here, the body is cut.
     pub fn keep_sample(&mut self, mut sample: Sample, body: &[u8]) {
         let body = &body[..body.len().min(SAMPLE_BODY)];
-        sample.detail = (self.redact.0)(&sample.detail);
-        sample.body = (self.redact.0)(&String::from_utf8_lossy(body));
+        // The body of an answer that was not whole ends anywhere, also in the middle of a secret.
+        let whole = matches!(
+            sample.kind,
+            ErrorKind::Status4xx | ErrorKind::Status5xx | ErrorKind::Expectation
+        );
+        let cut = !whole || body.len() == SAMPLE_BODY;
+        sample.detail = self.redactor.sentence(&sample.detail);
+        sample.body = self.redactor.excerpt(body, cut);
         self.samples.push(sample);
     }
 
@@ -240,6 +228,7 @@ impl StepStats {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::profile::Secrets;
 
     fn seen(step: usize, response_ms: u64, error: Option<ErrorKind>) -> Observation {
         Observation {
@@ -256,7 +245,7 @@ mod tests {
 
     #[test]
     fn an_interval_holds_what_ended_in_it() {
-        let mut stats = Stats::new(3, Redact::nothing());
+        let mut stats = Stats::new(3, Redactor::default());
         stats.record(&seen(2, 5, None));
         stats.record(&seen(2, 7, Some(ErrorKind::Expectation)));
         let interval = stats.take();
@@ -273,7 +262,7 @@ mod tests {
 
     #[test]
     fn the_slowest_few_are_kept_in_order() {
-        let mut stats = Stats::new(1, Redact::nothing());
+        let mut stats = Stats::new(1, Redactor::default());
         for ms in [3, 9, 1, 8, 2, 7, 4, 6, 5] {
             let seen = seen(0, ms, None);
             if stats.record(&seen).slow {
@@ -294,7 +283,7 @@ mod tests {
 
     #[test]
     fn only_the_first_error_of_a_kind_at_a_step_is_new() {
-        let mut stats = Stats::new(2, Redact::nothing());
+        let mut stats = Stats::new(2, Redactor::default());
         let mut new = |step, kind| stats.record(&seen(step, 1, Some(kind))).new_error;
         assert!(new(0, ErrorKind::Timeout));
         assert!(!new(0, ErrorKind::Timeout));
@@ -304,8 +293,9 @@ mod tests {
 
     #[test]
     fn a_sample_is_cut_and_its_secrets_are_hidden() {
-        let hide = |text: &str| text.replace("hunter2", "‹secret›");
-        let mut stats = Stats::new(1, Redact(Arc::new(hide)));
+        let mut secrets = Secrets::default();
+        secrets.insert("TOKEN", "hunter2");
+        let mut stats = Stats::new(1, Redactor::new(&secrets));
         let sample = Sample {
             at: 0,
             step: 0,
@@ -314,12 +304,13 @@ mod tests {
             detail: "hunter2 failed".into(),
             body: String::new(),
         };
-        let body = [b"hunter2 ".as_slice(), &[0xff; 5000]].concat();
+        let filler = SAMPLE_BODY - "hunter2 hunte".len();
+        let body = [b"hunter2 ", &*vec![0xff; filler], b"hunter2 hunter2"].concat();
         stats.keep_sample(sample, &body);
         let sample = stats.take().samples.remove(0);
-        assert_eq!(sample.detail, "‹secret› failed");
-        assert!(sample.body.starts_with("‹secret› \u{fffd}"));
-        assert!(sample.body.chars().count() <= SAMPLE_BODY + 8);
+        assert_eq!(sample.detail, "‹secret:TOKEN› failed");
+        assert!(sample.body.starts_with("‹secret:TOKEN› \u{fffd}"));
+        assert!(sample.body.ends_with('\u{fffd}'), "{}", sample.body);
     }
 
     #[test]

@@ -56,7 +56,7 @@ impl Worker {
     /// Puts the tasks of all scenarios on the current runtime.
     pub fn start<P: Plan>(job: Job<P>, timer: &Rc<Timer>) -> Self {
         let spec = &job.spec;
-        let stats = Stats::new(spec.steps, spec.redact.clone());
+        let stats = Stats::new(spec.steps, spec.redactor.clone());
         let length = (spec.tick.as_nanos() as Nanos).max(1);
         let meter = Meter::new(job.index, length, Rc::clone(timer), stats, job.sink);
         let mut tasks = Vec::new();

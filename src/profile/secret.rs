@@ -6,11 +6,15 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 use aho_corasick::{AhoCorasick, MatchKind};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// What stands in a sentence after foreign text that was quoted and cut.
+pub const CUT: &str = "\"…";
 
 /// A string from a profile in which `${secret:NAME}` has been filled in.
 ///
@@ -106,6 +110,8 @@ impl fmt::Debug for Secrets {
 #[derive(Clone, Default)]
 pub struct Redactor {
     search: Option<AhoCorasick>,
+    /// What is searched for, and what is put in its place, by pattern.
+    patterns: Arc<[String]>,
     replacements: Vec<String>,
 }
 
@@ -152,9 +158,12 @@ const UNPADDED_FROM: usize = 4;
 
 /// Every form in which `value` may come back.
 fn forms(value: &str) -> BTreeSet<String> {
-    let mut forms = BTreeSet::from([value.to_owned(), value.escape_debug().to_string()]);
-    if let Ok(quoted) = serde_json::to_string(value) {
-        let escaped = &quoted[1..quoted.len() - 1];
+    let mut forms = BTreeSet::from([value.to_owned(), quoted(value)]);
+    forms.insert(value.escape_debug().to_string());
+    if let Ok(json) = serde_json::to_string(value) {
+        let escaped = &json[1..json.len() - 1];
+        // JSON that a sentence quotes.
+        forms.insert(quoted(escaped));
         forms.insert(escaped.replace('/', "\\/"));
         forms.insert(escaped.to_owned());
     }
@@ -173,6 +182,12 @@ fn forms(value: &str) -> BTreeSet<String> {
         forms.insert(URL_SAFE_NO_PAD.encode(value));
     }
     forms
+}
+
+/// As `{:?}` shows it, without the quotes: it escapes fewer characters than `escape_debug`.
+fn quoted(value: &str) -> String {
+    let quoted = format!("{value:?}");
+    quoted[1..quoted.len() - 1].to_owned()
 }
 
 /// `%2F` becomes `%2f`; everything else stays.
@@ -213,6 +228,7 @@ impl Redactor {
             .ok();
         Self {
             search,
+            patterns: patterns.into(),
             replacements,
         }
     }
@@ -237,6 +253,47 @@ impl Redactor {
             }
             None if !self.replacements.is_empty() => Cow::Borrowed("‹redacted›".as_bytes()),
             _ => Cow::Borrowed(bytes),
+        }
+    }
+}
+
+impl Redactor {
+    /// A sentence with every secret replaced, and without the beginnings of secrets that stand where foreign text was
+    /// cut, before [`CUT`].
+    pub fn sentence(&self, text: &str) -> String {
+        let parts: Vec<&str> = text.split(CUT).collect();
+        let last = parts.len() - 1;
+        let kept = parts.iter().enumerate().map(|(place, part)| {
+            // A form begins at a character, so the text is cut between two.
+            let end = (place < last).then(|| self.whole(part.as_bytes()));
+            end.and_then(|end| part.get(..end)).unwrap_or(part)
+        });
+        let kept = kept.collect::<Vec<_>>().join(CUT);
+        self.text(&kept).into_owned()
+    }
+
+    /// Foreign bytes as text, every secret replaced. When they are only the start of something, a secret may be cut
+    /// at their end: what could be the beginning of one is left out.
+    pub fn excerpt(&self, bytes: &[u8], cut: bool) -> String {
+        let end = if cut { self.whole(bytes) } else { bytes.len() };
+        String::from_utf8_lossy(&self.bytes(&bytes[..end])).into_owned()
+    }
+
+    /// Length of `bytes` without an end that is the beginning of a secret, in whichever form, but not all of it.
+    fn whole(&self, bytes: &[u8]) -> usize {
+        let longest = self.patterns.iter().map(String::len).max().unwrap_or(0);
+        let mut end = bytes.len();
+        // What is left out may have been the end of another secret as well, so look again.
+        loop {
+            let tails = end.saturating_sub(longest)..end;
+            let found = tails.map(|start| &bytes[start..end]).find_map(|tail| {
+                let begun = |form: &&String| form.as_bytes().starts_with(tail);
+                self.patterns.iter().find(begun).map(|form| (tail, form))
+            });
+            match found {
+                Some((tail, form)) if tail.len() < form.len() => end -= tail.len(),
+                Some(_) | None => return end,
+            }
         }
     }
 }
@@ -305,6 +362,31 @@ mod tests {
     fn short_secrets_and_secrets_within_secrets_go_too() {
         let redactor = redactor(&[("A", "xy"), ("B", "xyz0")]);
         assert_eq!(redactor.text("xyz0 xy"), "‹secret:B› ‹secret:A›");
+    }
+
+    #[test]
+    fn a_secret_that_was_cut_leaves_no_beginning_behind() {
+        let redactor = redactor(&[("TOKEN", "hunter2-äß"), ("KEY", "hun")]);
+        for (cut, left) in [
+            ("token=hunter2-", "token="),
+            ("token=h", "token="),
+            ("token=hunter2-%C3%A", "token="),
+            ("token=hunter2-äß", "token=‹secret:TOKEN›"),
+            ("nothing", "nothing"),
+            ("", ""),
+        ] {
+            assert_eq!(redactor.excerpt(cut.as_bytes(), true), left);
+        }
+        let half = "hunter2-ä".as_bytes();
+        assert_eq!(redactor.excerpt(&half[..half.len() - 1], true), "");
+        assert_eq!(redactor.excerpt(b"oh", false), "oh");
+    }
+
+    #[test]
+    fn a_sentence_that_quotes_what_was_cut_ends_before_the_secret() {
+        let redactor = redactor(&[("TOKEN", "s3cret\"x")]);
+        let said = r#"found "key s3cret\""…, expected "s3""#;
+        assert_eq!(redactor.sentence(said), r#"found "key "…, expected "s3""#);
     }
 
     #[test]

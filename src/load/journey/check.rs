@@ -16,6 +16,7 @@ use serde_json_path::JsonPath;
 use super::super::http::Response;
 use super::save::{header_name, json_path, regex};
 use crate::profile::model::Expect;
+use crate::profile::secret::CUT;
 use crate::session::record::ErrorKind;
 
 /// Characters of foreign text in a sentence.
@@ -60,10 +61,14 @@ impl<'a> Answer<'a> {
     }
 }
 
-/// Foreign text made fit for a sentence: quoted, escaped, cut.
+/// Foreign text made fit for a sentence: quoted, escaped, cut. Where it was cut it ends in [`CUT`], and there redaction
+/// looks for half a secret.
 pub(super) fn shorten(text: &str) -> String {
     match text.char_indices().nth(SHORT) {
-        Some((end, _)) => format!("{:?}…", &text[..end]),
+        Some((end, _)) => {
+            let quoted = format!("{:?}", &text[..end]);
+            quoted[..quoted.len() - 1].to_owned() + CUT
+        }
         None => format!("{text:?}"),
     }
 }
