@@ -1,6 +1,8 @@
 //! Real servers and the real program, for tests of whole commands.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub mod server;
+
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
@@ -44,6 +46,20 @@ pub fn summary_of(output: &Output) -> Value {
             String::from_utf8_lossy(&output.stderr)
         )
     })
+}
+
+/// Every record of a session, as `export` gives it.
+pub fn records(session: &Path) -> Vec<Value> {
+    let output = stormdeck(session.parent().unwrap())
+        .args(["export", "--as", "jsonl"])
+        .arg(session)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 /// A port that was free a moment ago.

@@ -1,0 +1,136 @@
+//! Small servers that do with a connection exactly what a test wants, right or wrong.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// A request as it came over the wire.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// Method and path.
+    pub line: String,
+    /// Header lines, names in lower case.
+    pub headers: Vec<(String, String)>,
+    pub body: String,
+}
+
+impl Asked {
+    /// The value of a header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut headers = self.headers.iter();
+        let found = headers.find(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// The path.
+    pub fn path(&self) -> &str {
+        self.line.split(' ').nth(1).unwrap()
+    }
+}
+
+/// A server on a free port of loopback, ended on drop.
+pub struct Server {
+    /// `http://127.0.0.1:PORT`.
+    pub url: String,
+    asked: Arc<Mutex<Vec<Asked>>>,
+    over: Arc<AtomicBool>,
+    address: std::net::SocketAddr,
+}
+
+impl Server {
+    /// Gives each connection to `serve`, on a thread of its own.
+    pub fn raw(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let over = Arc::new(AtomicBool::new(false));
+        let serve = Arc::new(serve);
+        std::thread::spawn({
+            let over = Arc::clone(&over);
+            move || {
+                for stream in listener.incoming() {
+                    if over.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    let (Ok(stream), serve) = (stream, Arc::clone(&serve)) else {
+                        continue;
+                    };
+                    std::thread::spawn(move || serve(stream));
+                }
+            }
+        });
+        Self {
+            url: format!("http://{address}"),
+            asked: Arc::default(),
+            over,
+            address,
+        }
+    }
+
+    /// Reads each request to its end, keeps it, and writes what `answer` gives: a whole answer, head and body. An
+    /// answer with `connection: close` ends the connection.
+    pub fn answering(answer: impl Fn(&Asked) -> String + Send + Sync + 'static) -> Self {
+        let asked: Arc<Mutex<Vec<Asked>>> = Arc::default();
+        let kept = Arc::clone(&asked);
+        let mut server = Self::raw(move |mut stream| {
+            let mut input = BufReader::new(stream.try_clone().unwrap());
+            while let Some(request) = read_request(&mut input) {
+                let text = answer(&request);
+                kept.lock().unwrap().push(request);
+                if stream.write_all(text.as_bytes()).is_err() || text.contains("connection: close")
+                {
+                    return;
+                }
+            }
+        });
+        server.asked = asked;
+        server
+    }
+
+    /// What was asked so far.
+    pub fn asked(&self) -> Vec<Asked> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+        // Wakes the listener, which then leaves.
+        let _ = TcpStream::connect(self.address);
+    }
+}
+
+/// An answer with this status and body.
+pub fn answer(status: &str, headers: &str, body: &str) -> String {
+    let length = body.len();
+    format!("HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\n\r\n{body}")
+}
+
+fn read_request(input: &mut impl BufRead) -> Option<Asked> {
+    let mut lines = Vec::new();
+    loop {
+        let mut line = String::new();
+        if input.read_line(&mut line).ok()? == 0 {
+            return None;
+        }
+        match line.trim_end() {
+            "" => break,
+            line => lines.push(line.to_owned()),
+        }
+    }
+    let mut asked = Asked {
+        line: lines.remove(0),
+        headers: lines
+            .iter()
+            .filter_map(|line| line.split_once(": "))
+            .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
+            .collect(),
+        body: String::new(),
+    };
+    let length = asked.header("content-length").unwrap_or("0");
+    let mut body = vec![0; length.parse().unwrap()];
+    input.read_exact(&mut body).ok()?;
+    asked.body = String::from_utf8(body).unwrap();
+    Some(asked)
+}
