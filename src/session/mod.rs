@@ -43,7 +43,8 @@
 //! mentions have the value in `series`. `v` is the major version of the format; a reader refuses a higher one.
 //!
 //! **Trailer.** A zstd skippable frame with the magic number `0x184D2A53`: the sums of the frame and where it began, see
-//! [`trailer`]. Readers hop from the end of the file to its beginning from one to the next.
+//! [`trailer`]. Readers hop from the end of the file to its beginning from one to the next. Its histograms have 2
+//! significant figures, which is enough for an overview; what is judged is read from the ticks, which have 3.
 //!
 //! **Seek table.** As in zstd's seekable format (`0x184D2A5E` … `0x8F92EAB1`), frames and trailers in order, without
 //! checksums.
@@ -61,6 +62,7 @@
 //!   in between are stated as a gap with the reason `damaged`.
 
 pub mod check;
+mod coarse;
 mod compress;
 mod decode;
 pub mod dense;

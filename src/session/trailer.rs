@@ -17,9 +17,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::check::MAX_TICK;
+use super::coarse::Coarse;
 use super::frame::{Parsed, TRAILER_MAGIC, skippable_header};
 use super::hist::Hist;
-use super::record::{ErrorKind, Event, Gap, Happening, Record, Tick};
+use super::record::{ErrorKind, Event, Gap, Happening, Record, StepTick, Tick};
 
 /// Bytes of a footer.
 pub(super) const FOOTER: usize = 72;
@@ -81,10 +82,18 @@ pub struct StepSum {
     /// Failed requests by kind.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub errors: BTreeMap<ErrorKind, u64>,
-    /// Response times, µs.
+    /// Response times, µs, with 2 significant figures: each at the top of a bucket at most 1/128 of it wide.
     pub response: Hist,
-    /// Service times, µs.
-    pub service: Hist,
+    /// Service times, µs, likewise. Absent when equal to `response`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<Hist>,
+}
+
+impl StepSum {
+    /// Service times; the response times where the two are the same.
+    pub fn service(&self) -> &Hist {
+        self.service.as_ref().unwrap_or(&self.response)
+    }
 }
 
 /// Where a frame is and what it covers.
@@ -114,7 +123,7 @@ pub(super) struct Footer {
 #[derive(Debug, Default)]
 pub(super) struct Folder {
     sums: Aggregates,
-    steps: BTreeMap<usize, StepSum>,
+    steps: BTreeMap<usize, StepFold>,
     series: Vec<Option<(f64, f64, f64)>>,
     /// First tick; 0 when there is none.
     pub first: u64,
@@ -122,6 +131,43 @@ pub(super) struct Folder {
     pub last: u64,
     /// `at` of the last record that has one.
     pub to: u64,
+}
+
+/// Sums up a step.
+#[derive(Debug, Default)]
+struct StepFold {
+    requests: u64,
+    errors: BTreeMap<ErrorKind, u64>,
+    response: Coarse,
+    /// `None` as long as it is equal to `response`.
+    service: Option<Coarse>,
+}
+
+impl StepFold {
+    fn add(&mut self, step: &StepTick) {
+        self.requests = self.requests.saturating_add(step.requests);
+        for (&kind, &count) in &step.errors {
+            let total = self.errors.entry(kind).or_default();
+            *total = total.saturating_add(count);
+        }
+        if step.service.is_some() && self.service.is_none() {
+            self.service = Some(self.response.clone());
+        }
+        if let Some(service) = &mut self.service {
+            service.add(step.service());
+        }
+        self.response.add(&step.response);
+    }
+
+    fn sum(&self, step: usize) -> StepSum {
+        StepSum {
+            step,
+            requests: self.requests,
+            errors: self.errors.clone(),
+            response: self.response.hist(),
+            service: self.service.as_ref().map(Coarse::hist),
+        }
+    }
 }
 
 impl Folder {
@@ -166,15 +212,7 @@ impl Folder {
             sum.dropped = sum.dropped.saturating_add(scenario.dropped);
         }
         for step in &tick.steps {
-            let sum = self.steps.entry(step.step).or_default();
-            sum.step = step.step;
-            sum.requests = sum.requests.saturating_add(step.requests);
-            for (&kind, &count) in &step.errors {
-                let total = sum.errors.entry(kind).or_default();
-                *total = total.saturating_add(count);
-            }
-            sum.response.merge(&step.response);
-            sum.service.merge(step.service());
+            self.steps.entry(step.step).or_default().add(step);
         }
         for &(index, value) in &tick.series {
             self.value(index, value.map(|number| number.0));
@@ -200,7 +238,11 @@ impl Folder {
         let series = self.series.iter().enumerate();
         Aggregates {
             hash,
-            steps: self.steps.values().cloned().collect(),
+            steps: self
+                .steps
+                .iter()
+                .map(|(&step, fold)| fold.sum(step))
+                .collect(),
             series: series
                 .filter_map(|(index, sum)| sum.map(|(min, max, last)| (index, min, max, last)))
                 .filter(finite)
