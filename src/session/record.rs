@@ -6,8 +6,9 @@
 //! not know.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 use super::hist::Hist;
 
@@ -609,24 +610,33 @@ impl Serialize for Number {
 }
 
 impl<'de> Deserialize<'de> for Number {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Repr {
-            Number(f64),
-            Text(String),
+    // By hand, because an untagged enum is parsed through a copy of its content, and a tick has hundreds of these.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl de::Visitor<'_> for Visitor {
+            type Value = Number;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number, \"NaN\", \"+Inf\" or \"-Inf\"")
+            }
+            fn visit_f64<E: de::Error>(self, value: f64) -> Result<Number, E> {
+                Ok(Number(value))
+            }
+            fn visit_u64<E: de::Error>(self, value: u64) -> Result<Number, E> {
+                Ok(Number(value as f64))
+            }
+            fn visit_i64<E: de::Error>(self, value: i64) -> Result<Number, E> {
+                Ok(Number(value as f64))
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Number, E> {
+                match text {
+                    "NaN" => Ok(Number(f64::NAN)),
+                    "+Inf" => Ok(Number(f64::INFINITY)),
+                    "-Inf" => Ok(Number(f64::NEG_INFINITY)),
+                    other => Err(E::custom(format!("`{other}` is not a number"))),
+                }
+            }
         }
-        match Repr::deserialize(deserializer)? {
-            Repr::Number(v) => Ok(Self(v)),
-            Repr::Text(text) => match text.as_str() {
-                "NaN" => Ok(Self(f64::NAN)),
-                "+Inf" => Ok(Self(f64::INFINITY)),
-                "-Inf" => Ok(Self(f64::NEG_INFINITY)),
-                other => Err(serde::de::Error::custom(format!(
-                    "`{other}` is not a number"
-                ))),
-            },
-        }
+        deserializer.deserialize_any(Visitor)
     }
 }
 
