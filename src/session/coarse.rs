@@ -83,7 +83,9 @@ mod tests {
             let mut exact = Hist::new();
             for values in ticks {
                 let mut tick = Hist::new();
-                values.iter().for_each(|&value| tick.record(value >> scale));
+                for value in values {
+                    tick.record(value >> scale);
+                }
                 coarse.add(&tick);
                 exact.merge(&tick);
             }

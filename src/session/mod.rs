@@ -21,7 +21,7 @@
 //!   60 ticks       skippable                                skippable, only after a clean close
 //! ```
 //!
-//! **Frame.** 60 ticks, or fewer when more than 16 MiB of content came together or names were added. zstd level 3,
+//! **Frame.** 60 ticks, or fewer when more than 16 MiB of content came together or names were added. zstd level 2,
 //! window 2 MiB, content checksum on: a frame begins with the bytes `28 B5 2F FD 04 58`. After every record the
 //! compressor is flushed, so that what is in the file can always be decompressed as far as it goes, and the blocks are
 //! appended in one write. No content of a frame exceeds 64 MiB, no line 16 MiB; a reader refuses more.

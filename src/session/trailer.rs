@@ -274,14 +274,15 @@ fn brief(event: &Event) -> Event {
     event
 }
 
-/// Appends a trailer to `out` and returns its length.
+/// Appends a trailer to `out` and returns its length. `packer` is kept from one to the next, for its memory.
 pub(super) fn encode(
     footer: &Footer,
     sums: &Aggregates,
+    packer: &mut zstd::bulk::Compressor<'_>,
     out: &mut Vec<u8>,
 ) -> std::io::Result<u32> {
     let json = serde_json::to_vec(sums)?;
-    let mut body = zstd::bulk::compress(&json, 3)?;
+    let mut body = packer.compress(&json)?;
     if body.len() + 8 + FOOTER > MAX_TRAILER {
         body.clear();
     }

@@ -68,7 +68,7 @@ impl Writer {
             content: frame.content,
             trailer: 0,
         };
-        let trailer = trailer::encode(&footer, &sums, &mut self.bytes)?;
+        let trailer = trailer::encode(&footer, &sums, &mut self.packer, &mut self.bytes)?;
         put(&mut self.file, &self.bytes, &mut self.good)?;
         self.sizes.push((size as u32, frame.content as u32));
         self.sizes.push((trailer, 0));

@@ -24,7 +24,7 @@ use xxhash_rust::xxh64::Xxh64;
 
 use self::put::Failure;
 use crate::session::check::Known;
-use crate::session::compress::Compressor;
+use crate::session::compress::{Compressor, LEVEL};
 use crate::session::record::{End, Key, Names, Number, Record};
 use crate::session::sync::Syncer;
 use crate::session::trailer::Folder;
@@ -187,6 +187,8 @@ pub struct Writer {
     file: File,
     sync: Syncer,
     compressor: Compressor,
+    /// For trailers.
+    packer: zstd::bulk::Compressor<'static>,
     /// Length of the file up to which everything is whole.
     pub(in crate::session) good: u64,
     /// The file may be longer than `good`, or the frame cannot be continued.
@@ -251,6 +253,7 @@ impl Writer {
         Ok(Self {
             sync: Syncer::start(file.try_clone()?)?,
             compressor: Compressor::new()?,
+            packer: zstd::bulk::Compressor::new(LEVEL)?,
             path,
             file,
             good: 0,
