@@ -190,33 +190,37 @@ impl GeneratorTotals {
     }
 }
 
-/// A histogram that many small ones are added to. The small ones gather in `fresh`, and go on to the large `settled`
-/// only now and then, since a merge costs the length of both.
+/// A histogram that many small ones are added to, at the cost of one addition a bucket, where merging sparse lists
+/// would cost the length of both. Buckets are kept in pages, so that memory follows the values that were seen.
 #[derive(Debug, Clone, PartialEq, Default)]
 struct Pool {
-    settled: Hist,
-    fresh: Hist,
-    added: u32,
+    pages: Vec<Option<Box<[u64; Pool::PAGE]>>>,
 }
 
 impl Pool {
-    const BATCH: u32 = 32;
+    /// Buckets in a page, which takes 512 bytes.
+    const PAGE: usize = 64;
 
     fn add(&mut self, hist: &Hist) {
-        if hist.is_empty() {
-            return;
+        let end = hist.buckets().last().map_or(0, |&(index, _)| index + 1);
+        let pages = (end as usize).div_ceil(Self::PAGE);
+        if self.pages.len() < pages {
+            self.pages.resize(pages, None);
         }
-        self.fresh.merge(hist);
-        self.added += 1;
-        if self.added == Self::BATCH {
-            self.settled.merge(&std::mem::take(&mut self.fresh));
-            self.added = 0;
+        for &(index, count) in hist.buckets() {
+            let (page, place) = (index as usize / Self::PAGE, index as usize % Self::PAGE);
+            let page = self.pages[page].get_or_insert_with(|| Box::new([0; Self::PAGE]));
+            page[place] = page[place].saturating_add(count);
         }
     }
 
     fn add_to(&self, sum: &mut Hist) {
-        sum.merge(&self.settled);
-        sum.merge(&self.fresh);
+        let pages = (0..)
+            .zip(&self.pages)
+            .filter_map(|(page, counts)| Some((page * Self::PAGE as u32, counts.as_ref()?)));
+        let buckets = pages.flat_map(|(first, counts)| (first..).zip(counts.iter().copied()));
+        // Ascending and in range, since every index came from a histogram.
+        sum.merge(&Hist::from_buckets(buckets).unwrap_or_default());
     }
 }
 
