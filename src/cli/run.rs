@@ -48,7 +48,7 @@ pub struct Args {
     #[arg(long, env = "STORMDECK_DIR", value_name = "DIR")]
     dir: Option<PathBuf>,
     /// Name of the session, instead of one made from the time and the window's name.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = session_name)]
     name: Option<String>,
 }
 
@@ -112,6 +112,17 @@ fn window(args: &Args, mut profile: Profile) -> Result<ExitCode, Box<dyn std::er
     };
     print(output.as_bytes())?;
     Ok(ExitCode::from(judgement.verdict.exit_code()))
+}
+
+/// A session's name is no path: it cannot lead out of the directory of sessions.
+fn session_name(text: &str) -> Result<String, String> {
+    let name = text.strip_suffix(EXTENSION).unwrap_or(text);
+    if name.is_empty() || name.starts_with('.') || name.contains(['/', '\0']) {
+        return Err(
+            "a session's name holds no `/`, does not begin with a dot and is not empty".into(),
+        );
+    }
+    Ok(name.to_owned())
 }
 
 /// The progress line, on standard error: a bar on a terminal, else a line now and then.

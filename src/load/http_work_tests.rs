@@ -10,8 +10,9 @@ use tokio::task::spawn_local;
 
 use super::*;
 use crate::load::pacer::Timer;
-use crate::load::stats::{Redact, Stats};
+use crate::load::stats::Stats;
 use crate::load::tick::WorkerTick;
+use crate::profile::Redactor;
 use crate::profile::{self, Options};
 use crate::session::record::ErrorKind;
 
@@ -92,7 +93,7 @@ steps = [
         let timer = Timer::new(clock).unwrap();
         spawn_local(Rc::clone(&timer).drive());
         let (sink, reports) = mpsc::unbounded_channel();
-        let stats = Stats::new(3, Redact::nothing());
+        let stats = Stats::new(3, Redactor::default());
         // One interval holds the whole test.
         let meter = Meter::new(0, 3_600_000 * MS, timer, stats, sink);
         Self {

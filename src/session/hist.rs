@@ -1,7 +1,7 @@
 //! A sparse latency histogram, in the bucket layout of `HdrHistogram`.
 //!
 //! A value `v` in µs is counted with 3 significant figures: exactly below 2,048, else in a bucket of
-//! `2^(floor(log2 v) - 10)` values, 1,024 buckets to each doubling. The layout is that of an HdrHistogram with lowest
+//! `2^(floor(log2 v) - 10)` values, 1,024 buckets to each doubling. The layout is that of an `HdrHistogram` with lowest
 //! value 1 and 3 significant figures (sub-bucket count 2,048), so that the two convert without loss; only the buckets
 //! that hold something are kept, in ascending order. Merging adds counts: distributions are never averaged.
 //!
