@@ -191,10 +191,9 @@ fn describe(progress: &Progress<'_>) -> String {
         ),
     );
     if progress.lost > 0 {
-        text.push_str(&format!(
-            "  {} ticks not recorded",
-            count_short(progress.lost as f64)
-        ));
+        text += "  ";
+        text += &count_short(progress.lost as f64);
+        text += " ticks not recorded";
     }
     text
 }

@@ -244,10 +244,10 @@ impl Conductor {
                 actions.push(self.curve(scenario, at));
             }
             Command::Load { factor } => {
-                actions.extend(self.set_factor(Some(sane(factor)?), by, at))
+                actions.extend(self.set_factor(Some(sane(factor)?), by, at));
             }
             Command::Spike { on } => {
-                actions.extend(self.set_factor(on.then_some(self.spike), by, at))
+                actions.extend(self.set_factor(on.then_some(self.spike), by, at));
             }
             Command::Hold { on } => {
                 match (on, self.held_since) {

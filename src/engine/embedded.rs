@@ -119,13 +119,12 @@ fn replace(
         };
         let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (path, query) = (path.to_owned(), query.to_owned());
-        let address = match known.iter().find(|(asked, _)| *asked == query) {
-            Some((_, address)) => address.clone(),
-            None => {
-                let address = address_for(&query)?;
-                known.push((query, address.clone()));
-                address
-            }
+        let address = if let Some((_, address)) = known.iter().find(|(asked, _)| *asked == query) {
+            address.clone()
+        } else {
+            let address = address_for(&query)?;
+            known.push((query, address.clone()));
+            address
         };
         *url = Text::plain(format!("{address}{path}"));
     }

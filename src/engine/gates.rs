@@ -73,8 +73,14 @@ mod tests {
         Recording::new(&phases).gate("errors stay few", "", "errors < 2%", &[0, 2])
     }
 
-    /// What the gates say while the recording is made: the second, and whether one holds; and why it must end.
-    fn said(recording: &Recording) -> (Vec<(u64, bool)>, Option<(u64, String)>) {
+    /// At which second a gate changed, and whether it holds since.
+    type Changed = Vec<(u64, bool)>;
+
+    /// At which second the window had to end, and why.
+    type Aborted = Option<(u64, String)>;
+
+    /// What the gates say while the recording is made.
+    fn said(recording: &Recording) -> (Changed, Aborted) {
         let mut history = History::without_rollups();
         let mut gates = Gates::default();
         let (mut events, mut abort) = (Vec::new(), None);

@@ -340,12 +340,10 @@ impl Window {
     }
 
     fn on_order(&mut self, order: Order) {
-        if let Err(why) = self
-            .conductor
-            .order(order.clone(), self.clock.now())
-            .map(|actions| self.act(actions))
-        {
-            tracing::warn!(?order, %why, "an order was refused");
+        let asked = order.command.clone();
+        match self.conductor.order(order, self.clock.now()) {
+            Ok(actions) => self.act(actions),
+            Err(why) => tracing::warn!(?asked, %why, "an order was refused"),
         }
     }
 
@@ -379,10 +377,10 @@ impl Window {
                     });
                 }
                 Action::Start { scenario, at } => {
-                    self.fleet.send(&fleet::Command::Start { scenario, at })
+                    self.fleet.send(&fleet::Command::Start { scenario, at });
                 }
                 Action::Stop { scenario, at } => {
-                    self.fleet.send(&fleet::Command::Stop { scenario, at })
+                    self.fleet.send(&fleet::Command::Stop { scenario, at });
                 }
                 Action::Record { by, what } => {
                     if let Happening::Stop { reason, .. } = &what {
@@ -465,5 +463,5 @@ fn nanos(duration: Duration) -> Nanos {
 fn wall() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| plan::micros(since))
+        .map_or(0, plan::micros)
 }

@@ -441,7 +441,7 @@ fn a_cpu_that_does_not_exist_is_an_error_that_names_it() {
 
 #[test]
 fn nothing_begins_before_the_clock_does() {
-    let clock = Clock::starting_at(std::time::Instant::now() + Duration::from_secs(3600));
+    let clock = Clock::starting_at(std::time::Instant::now() + Duration::from_hours(1));
     let work = vec![
         scenario(Fake::taking(0), closed(Some(50)), Curve::constant(5.0)),
         scenario(Fake::taking(0), open(1000), Curve::constant(1000.0)),

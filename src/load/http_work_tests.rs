@@ -128,8 +128,11 @@ fn run<F: Future>(test: F) -> F::Output {
     runtime.unwrap().block_on(test)
 }
 
-/// The steps that reported, and how many of their requests failed and how.
-fn steps(books: &WorkerTick) -> Vec<(usize, u64, Vec<(ErrorKind, u64)>)> {
+/// A step, its requests, and how many of them failed and how.
+type Reported = (usize, u64, Vec<(ErrorKind, u64)>);
+
+/// The steps that reported.
+fn steps(books: &WorkerTick) -> Vec<Reported> {
     let steps = books.interval.steps.iter();
     steps
         .map(|step| {

@@ -244,8 +244,8 @@ fn weigh_end(case: &mut Case, history: &History) {
             );
         }
         EndReason::Aborted => {
-            let (most, cause) = aborted_by(history);
-            case.hold(most, format!("the window was ended early by {cause}"));
+            let (most, who) = aborted_by(history);
+            case.hold(most, format!("the window was ended early by {who}"));
         }
     }
     if end.lost > 0 {
