@@ -488,7 +488,7 @@ fn a_worker_that_panics_is_named_once_and_the_others_go_on() {
             dead = fleet.newly_dead();
         }
         assert_eq!(dead, [0]);
-        assert_eq!(fleet.tick().await.unwrap().missing, [0]);
+        assert!(fleet.tick().await.unwrap().missing.contains(&0));
         fleet.send(&Command::Drain { until: FOREVER });
         while let Some(tick) = fleet.tick().await {
             drop(tick);
