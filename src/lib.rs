@@ -32,8 +32,9 @@
 //! - [`engine`]: the window itself: [`engine::conductor`] decides what is asked, [`engine::recorder`] writes it down.
 //! - [`history`], [`verdict`], [`report`]: from records to a judgement; pure functions.
 //! - [`target`]: the demo service that a profile can ask for with `embedded://shop`.
-//! - [`cli`]: the commands.
+//! - [`cli`]: the commands. [`alarm`] is the precise timer that the load and the demo service share.
 
+pub mod alarm;
 pub mod cli;
 pub mod engine;
 pub mod history;

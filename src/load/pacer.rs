@@ -1,29 +1,20 @@
 //! Sleeping on a worker, finer than the runtime's 1 ms wheel.
 //!
 //! In: the moments that the tasks of one worker wait for. Out: each task woken at its moment, usually within some tens
-//! of microseconds, without spinning. One `timerfd` is armed for the earliest moment of all; the runtime's own poll
-//! reports it. The invariant: while anyone sleeps, the timer is armed for no later than the earliest due time.
+//! of microseconds, without spinning. One [`Alarm`] is set for the earliest moment of all. The invariant: while
+//! anyone sleeps, it is set for no later than the earliest due time.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use rustix::time::{
-    ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, clock_gettime,
-    timerfd_create, timerfd_settime,
-};
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
-
 use super::clock::{Clock, Nanos};
-
-const SECOND: i64 = 1_000_000_000;
+use crate::alarm::{self, Alarm};
 
 /// One worker's time: tells it, and wakes sleepers.
 #[derive(Debug)]
@@ -36,12 +27,11 @@ pub struct Timer {
 
 #[derive(Debug)]
 enum Source {
-    /// The real clock, and a timer armed in absolute time of `CLOCK_MONOTONIC`, which reads `zero` when the window's
-    /// clock reads 0.
+    /// The real clock, and an alarm whose own clock reads `zero` when the window's clock reads 0.
     Real {
         clock: Clock,
         zero: i64,
-        fd: Rc<OwnedFd>,
+        alarm: Alarm,
     },
     /// Time that stands still until [`Timer::advance`].
     #[cfg(test)]
@@ -51,16 +41,16 @@ enum Source {
 impl Timer {
     /// A timer on the window's clock. [`Timer::drive`] must run for anyone to be woken.
     pub fn new(clock: Clock) -> io::Result<Rc<Self>> {
-        let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
-        let fd = timerfd_create(TimerfdClockId::Monotonic, flags)?;
         // The two clocks are the same one, read twice within a microsecond; the pair maps one to the other.
-        let monotonic = clock_gettime(ClockId::Monotonic);
+        let monotonic = alarm::now();
         let (now, zero) = (Instant::now(), clock.instant(0));
         let since_zero = now.saturating_duration_since(zero).as_nanos() as i64
             - zero.saturating_duration_since(now).as_nanos() as i64;
-        let zero = monotonic.tv_sec * SECOND + monotonic.tv_nsec - since_zero;
-        let fd = Rc::new(fd);
-        Ok(Self::with(Source::Real { clock, zero, fd }))
+        Ok(Self::with(Source::Real {
+            clock,
+            zero: monotonic.cast_signed() - since_zero,
+            alarm: Alarm::new()?,
+        }))
     }
 
     /// A timer whose time stands at 0.
@@ -97,16 +87,14 @@ impl Timer {
     }
 
     /// Wakes sleepers as their time comes. Runs as a task of its own for the worker's life.
-    ///
-    /// The timer is never read: arming it anew clears it, and the runtime polls edges.
     pub async fn drive(self: Rc<Self>) -> io::Result<()> {
-        let fd = match &self.source {
-            Source::Real { fd, .. } => watch(Rc::clone(fd))?,
+        let bell = match &self.source {
+            Source::Real { alarm, .. } => alarm.bell()?,
             #[cfg(test)]
             Source::Simulated(_) => return Ok(()),
         };
         loop {
-            fd.readable().await?.clear_ready();
+            bell.rang().await?;
             self.wake_due();
         }
     }
@@ -139,18 +127,9 @@ impl Timer {
     fn arm(&self, due: Nanos) {
         self.armed.set(due);
         match &self.source {
-            Source::Real { zero, fd, .. } => {
+            Source::Real { zero, alarm, .. } => {
                 let at = zero.saturating_add(i64::try_from(due).unwrap_or(i64::MAX));
-                let value = Itimerspec {
-                    it_interval: Timespec::default(),
-                    it_value: Timespec {
-                        tv_sec: at / SECOND,
-                        tv_nsec: at % SECOND,
-                    },
-                };
-                // It can fail only for a bad descriptor or a bad time, and both are made right here.
-                let armed = timerfd_settime(fd, TimerfdTimerFlags::ABSTIME, &value);
-                debug_assert!(armed.is_ok(), "{armed:?}");
+                alarm.set(Some(u64::try_from(at).unwrap_or(0)));
             }
             #[cfg(test)]
             Source::Simulated(_) => {}
@@ -166,16 +145,6 @@ impl Timer {
         }
         key
     }
-}
-
-/// Lets the runtime poll the timer.
-#[expect(
-    deprecated,
-    reason = "tokio's replacement is unsafe, because of types whose descriptor changes or closes while it is polled; \
-              a shared `OwnedFd` does neither"
-)]
-fn watch(fd: Rc<OwnedFd>) -> io::Result<AsyncFd<Rc<OwnedFd>>> {
-    AsyncFd::with_interest(fd, Interest::READABLE)
 }
 
 /// See [`Timer::sleep_until`].

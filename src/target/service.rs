@@ -128,11 +128,11 @@ impl Service {
                     token: token(&head.headers),
                     ..Asked::default()
                 };
-                self.serve(page, asked, body, arrived).await?
+                self.serve(page, asked, body, arrived).await
             }
             (_, Route::Health) => Answer::new(200, "text/plain", "ok\n"),
             (_, Route::Metrics) if self.options.metrics => self.metrics(arrived),
-            (_, Route::Faults) => self.faults(&head.method, body).await?,
+            (_, Route::Faults) => self.faults(&head.method, body).await,
             (_, Route::Metrics | Route::Unknown) => Answer::error(404, "no such page"),
         };
         underway.status = answer.status;
@@ -140,19 +140,13 @@ impl Service {
         Ok(response(answer))
     }
 
-    async fn serve(
-        &self,
-        page: Page,
-        asked: Asked<'_>,
-        body: Incoming,
-        arrived: u64,
-    ) -> io::Result<Answer> {
+    async fn serve(&self, page: Page, asked: Asked<'_>, body: Incoming, arrived: u64) -> Answer {
         let service = self.samplers[page as usize].draw(&mut *self.random.borrow_mut());
         let Harm { later, fails } = self.breakage.borrow_mut().harm();
         let working = self.timer.working(arrived);
         let departure = self.station.borrow_mut().arrive(working, service);
         let Some(departure) = departure.ok().filter(|_| self.timer.pending() < MOST_HELD) else {
-            return Ok(Answer::error(503, "the queue is full"));
+            return Answer::error(503, "the queue is full");
         };
         let read = match page {
             Page::Login | Page::Cart | Page::Order => read(body).await,
@@ -160,23 +154,23 @@ impl Service {
                 Ok(Bytes::new())
             }
         };
-        self.timer.until_worked(departure).await?;
+        self.timer.until_worked(departure).await;
         if later > 0 {
-            self.timer.until(timer::now().saturating_add(later)).await?;
+            self.timer.until(timer::now().saturating_add(later)).await;
         }
         if fails {
-            return Ok(Answer::error(500, "this request was chosen to fail"));
+            return Answer::error(500, "this request was chosen to fail");
         }
         let body = match read {
             Ok(body) => body,
-            Err(answer) => return Ok(answer),
+            Err(answer) => return answer,
         };
         let asked = Asked {
             body: &body,
             at_ms: unix_ms(),
             ..asked
         };
-        Ok(self.shop.borrow_mut().answer(page, asked))
+        self.shop.borrow_mut().answer(page, asked)
     }
 
     fn metrics(&self, now: u64) -> Answer {
@@ -195,25 +189,25 @@ impl Service {
         Answer::new(200, metrics::CONTENT_TYPE, text)
     }
 
-    async fn faults(&self, method: &Method, body: Incoming) -> io::Result<Answer> {
+    async fn faults(&self, method: &Method, body: Incoming) -> Answer {
         if *method == Method::DELETE {
             self.breakage.borrow_mut().clear();
-            self.timer.switch(Pattern::Running)?;
+            self.timer.switch(Pattern::Running);
         } else if *method == Method::POST {
             let body = match read(body).await {
                 Ok(body) => body,
-                Err(answer) => return Ok(answer),
+                Err(answer) => return answer,
             };
             let change = match Change::from_json(&body) {
                 Ok(change) => change,
-                Err(error) => return Ok(Answer::error(400, &error.to_string())),
+                Err(error) => return Answer::error(400, &error.to_string()),
             };
             self.breakage.borrow_mut().apply(change);
             if let Some(stall) = change.stall {
-                self.timer.switch(stall.pattern())?;
+                self.timer.switch(stall.pattern());
             }
         }
-        Ok(Answer::json(200, &self.breakage.borrow().faults()))
+        Answer::json(200, &self.breakage.borrow().faults())
     }
 }
 
