@@ -47,7 +47,7 @@ fn head(summary: &Summary) -> Vec<String> {
     let end = match summary.end {
         Some(EndReason::Finished) => "finished",
         Some(EndReason::Stopped) => "stopped by hand",
-        Some(EndReason::Aborted) => "ended by a gate",
+        Some(EndReason::Aborted) => "ended early",
         None => "no end recorded",
     };
     let mut facts = vec![
