@@ -378,12 +378,18 @@ fn roll_up_series(parts: &[&Bucket], carry: &[Option<f64>]) -> Vec<(usize, Range
     ranges.into_iter().collect()
 }
 
+/// The sum of all. One sort of runs that ascend already costs less than merging one after the other.
 fn merge<'a>(parts: impl Iterator<Item = &'a Packed>) -> Packed {
-    let mut sum = Hist::new();
-    for part in parts.filter(|part| !part.is_empty()) {
-        sum.merge(&part.unpack());
-    }
-    Packed::from(&sum)
+    let mut buckets: Vec<(u32, u64)> = parts.flat_map(Packed::iter).collect();
+    buckets.sort_by_key(|&(index, _)| index);
+    buckets.dedup_by(|next, kept| {
+        let same = next.0 == kept.0;
+        if same {
+            kept.1 = kept.1.saturating_add(next.1);
+        }
+        same
+    });
+    Packed::from(&Hist::from_buckets(buckets).unwrap_or_default())
 }
 
 /// Adds counts by key.
