@@ -32,7 +32,7 @@ pub fn index_of(value: u64) -> u32 {
     if value < SUB_BUCKETS {
         return value as u32;
     }
-    let shift = (63 - value.leading_zeros()) - 10;
+    let shift = value.ilog2() - 10;
     shift * HALF as u32 + (value >> shift) as u32
 }
 
@@ -270,7 +270,7 @@ fn parse_as_written(text: &[u8]) -> Option<Vec<(u32, u64)>> {
 /// The number of at most 15 digits at `at`, which is moved past it.
 fn digits(text: &[u8], at: &mut usize) -> Option<u64> {
     let rest = text.get(*at..)?;
-    if let Some((number, length)) = rest.first_chunk().and_then(short_number) {
+    if let Some((number, length)) = rest.first_chunk().copied().and_then(short_number) {
         *at += length;
         return Some(number);
     }
@@ -284,12 +284,12 @@ fn digits(text: &[u8], at: &mut usize) -> Option<u64> {
 
 /// The number at the start of eight bytes and its length, if it has 1 to 7 digits; all at once, since the end of each
 /// number is a branch that no processor can foresee.
-fn short_number(bytes: &[u8; 8]) -> Option<(u64, usize)> {
+fn short_number(bytes: [u8; 8]) -> Option<(u64, usize)> {
     const ZEROS: u64 = 0x3030_3030_3030_3030;
     const HIGH: u64 = 0x8080_8080_8080_8080;
     // A digit becomes its value, any other byte more than 9; adding 0x76 lifts those above 0x7F. What is carried out of
     // a byte falsifies only bytes after it, and the first that is no digit is all that is looked for.
-    let values = u64::from_le_bytes(*bytes) ^ ZEROS;
+    let values = u64::from_le_bytes(bytes) ^ ZEROS;
     let others = (values.wrapping_add(0x7676_7676_7676_7676) | values) & HIGH;
     let length = others.trailing_zeros() / 8;
     if !(1..8).contains(&length) {
@@ -380,9 +380,9 @@ mod tests {
 
     fn dense(values: &[u64]) -> hdrhistogram::Histogram<u64> {
         let mut dense = hdrhistogram::Histogram::new_with_bounds(1, MAX_VALUE, 3).unwrap();
-        values
-            .iter()
-            .for_each(|&value| dense.saturating_record(value));
+        for &value in values {
+            dense.saturating_record(value);
+        }
         dense
     }
 
@@ -436,7 +436,9 @@ mod tests {
             let dense = dense(&values);
             let sparse = Hist::from_dense(&dense);
             let mut recorded = Hist::new();
-            values.iter().for_each(|&value| recorded.record(value));
+            for &value in &values {
+                recorded.record(value);
+            }
             prop_assert_eq!(&sparse, &recorded);
             prop_assert_eq!(sparse.count(), dense.len());
             for q in [0.001, 0.5, 0.9, 0.99, 0.999, 1.0] {
@@ -448,14 +450,16 @@ mod tests {
         #[test]
         fn text_comes_back_the_same(values in prop::collection::vec(0u64..4_000_000_000, 0..200)) {
             let mut hist = Hist::new();
-            values.iter().for_each(|&value| hist.record(value));
+            for &value in &values {
+                hist.record(value);
+            }
             prop_assert_eq!(serde_json::to_string(&hist).unwrap(), format!("\"{hist}\""));
             prop_assert_eq!(hist.to_string().parse::<Hist>().unwrap(), hist);
         }
 
         #[test]
         fn merging_is_the_same_as_recording_all(a in prop::collection::vec(0u64..10_000_000, 0..100), b in prop::collection::vec(0u64..10_000_000, 0..100)) {
-            let build = |values: &[u64]| { let mut h = Hist::new(); values.iter().for_each(|&v| h.record(v)); h };
+            let build = |values: &[u64]| { let mut h = Hist::new(); for &v in values { h.record(v); } h };
             let mut merged = build(&a);
             merged.merge(&build(&b));
             prop_assert_eq!(merged, build(&[a, b].concat()));
