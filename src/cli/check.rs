@@ -8,7 +8,11 @@ use crate::engine;
 use crate::load::fleet::default_workers;
 use crate::profile::plan::Plan;
 
-/// Say what a profile would do, or what is wrong with it
+/// What the exit code says, for the help.
+pub const EXIT_STATUS: &str =
+    "Exit status: 0 when a run could begin, 2 when something is wrong with the profile.";
+
+/// Options of `stormdeck check`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// A profile: a file, or the name of a shipped one

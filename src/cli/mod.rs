@@ -3,6 +3,7 @@
 mod check;
 mod export;
 mod ls;
+mod man;
 mod run;
 mod target;
 mod verify;
@@ -36,12 +37,15 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run a window: put the profile's load on its target, record it, judge it
+    #[command(after_help = run::EXIT_STATUS)]
     Run(run::Args),
     /// Say what a profile would do, or what is wrong with it
+    #[command(after_help = check::EXIT_STATUS)]
     Check(check::Args),
     /// List running and recorded sessions, newest first
     Ls(ls::Args),
     /// Check every checksum of a session and the chain of its frames
+    #[command(after_help = verify::EXIT_STATUS)]
     Verify(verify::Args),
     /// Write a session in the format of another tool
     Export(export::Args),
@@ -109,9 +113,8 @@ pub fn main() -> ExitCode {
             printed("the completions", print(&text))
         }
         Command::Man => {
-            let mut text = Vec::new();
-            let rendered = clap_mangen::Man::new(Cli::command()).render(&mut text);
-            printed("the manual page", rendered.and_then(|()| print(&text)))
+            let page = man::page(Cli::command());
+            printed("the manual page", page.and_then(|page| print(&page)))
         }
     }
 }

@@ -28,6 +28,10 @@ const LINE_EVERY: Duration = Duration::from_secs(10);
 /// The span that the progress line looks back over.
 const RECENT: Duration = Duration::from_secs(5);
 
+/// What the exit code says, for the help.
+pub const EXIT_STATUS: &str =
+    "Exit status: 0 go or conditional, 1 no-go or inconclusive, 2 when the window could not run.";
+
 /// Options of `stormdeck run`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -52,7 +56,7 @@ pub struct Args {
     name: Option<String>,
 }
 
-/// Runs the window. Exit codes: 0 go or conditional, 1 no-go or inconclusive, 2 could not run.
+/// Runs the window; [`EXIT_STATUS`] says what the exit code means.
 pub fn run(args: &Args) -> ExitCode {
     if !args.headless {
         tell("stormdeck: run needs --headless: this version has no console yet");

@@ -6,10 +6,11 @@ use std::process::ExitCode;
 use super::{could_not, print, tell};
 use crate::session::{Sessions, verify};
 
-/// Check every checksum of a session and the hash chain.
-///
-/// Exit status: 0 when the session is as it was written, 1 when it is damaged, torn or its chain is broken, 2 when it
-/// cannot be read.
+/// What the exit code says, for the help.
+pub const EXIT_STATUS: &str = "Exit status: 0 when the session is as it was written, 1 when it is damaged, torn or its \
+    chain is broken, 2 when it cannot be read.";
+
+/// Options of `stormdeck verify`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// A file, a session's name or the beginning of one; the newest session if left out

@@ -68,12 +68,15 @@ fn completions_know_every_command() {
 }
 
 #[test]
-fn the_manual_page_is_one_and_names_every_command() {
+fn the_manual_page_is_one_and_tells_of_every_command() {
     let (out, err, code) = said(&bare().arg("man").output().unwrap());
     assert_eq!((err.as_str(), code), ("", 0));
     assert!(out.contains(".TH stormdeck 1"), "{out}");
+    assert!(out.contains("\\-\\-time\\-scale"), "{out}");
+    assert!(out.contains(".SS \"EXIT STATUS\""), "{out}");
     for command in COMMANDS {
-        assert!(out.contains(&format!("stormdeck\\-{command}")), "{command}");
+        let section = format!(".SH \"STORMDECK {}\"", command.to_uppercase());
+        assert!(out.contains(&section), "{command}");
     }
 }
 

@@ -23,8 +23,12 @@ pub enum Format {
     /// One row for each tick and step
     Csv,
     /// `HdrHistogram` log 1.3: an interval histogram for each tick, step and kind of time, tagged
+    #[value(
+        help = "HdrHistogram log 1.3: an interval histogram for each tick, step and kind of time"
+    )]
     Hlog,
     /// `OpenMetrics` text with time stamps
+    #[value(help = "OpenMetrics text with time stamps")]
     Openmetrics,
 }
 
