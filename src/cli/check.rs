@@ -1,9 +1,8 @@
 //! `stormdeck check PROFILE`: says what a profile would do, or everything that would keep it from being run.
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
-use super::{COULD_NOT, ProfileArgs, RUN, could_not, refuse};
+use super::{ProfileArgs, RUN, could_not, print, printed, refuse};
 use crate::engine;
 use crate::load::fleet::default_workers;
 use crate::profile::plan::Plan;
@@ -39,9 +38,5 @@ pub fn run(args: &Args) -> ExitCode {
     plan.warnings.extend(
         unused.map(|name| format!("`-e {name}=…` is set, and nothing in the profile asks for it")),
     );
-    match write!(std::io::stdout(), "{plan}") {
-        // A reader that has seen enough, `check … | head`, is no failure.
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => ExitCode::from(COULD_NOT),
-        Ok(()) | Err(_) => ExitCode::SUCCESS,
-    }
+    printed("the plan", print(plan.to_string().as_bytes()))
 }

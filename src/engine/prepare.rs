@@ -43,7 +43,8 @@ pub fn check(profile: &Profile, workers: usize) -> Result<Vec<String>, LoadError
     if !mistakes.is_empty() {
         return Err(LoadError(mistakes));
     }
-    Ok(files_warning(&profile, workers).into_iter().collect())
+    let files = files_warning(&profile, workers).into_iter();
+    Ok(files.chain(short_phases(&profile)).collect())
 }
 
 /// Compiles journeys, reads data files and certificates, raises the limit on open files. The curves are still empty:
@@ -130,7 +131,24 @@ fn warnings(profile: &Profile, workers: usize) -> Vec<String> {
                 scenario.name, scenario.target
             )
         });
-    insecure.chain(files_warning(profile, workers)).collect()
+    insecure
+        .chain(files_warning(profile, workers))
+        .chain(short_phases(profile))
+        .collect()
+}
+
+/// What to say when phases are too short to be seen in the recording, as in a rehearsal at a small time scale.
+fn short_phases(profile: &Profile) -> Option<String> {
+    let tick = profile.window.tick;
+    let mut short = profile.phases.iter().filter(|phase| phase.length < tick);
+    let first = &short.next()?.name;
+    let who = match short.count() {
+        0 => format!("phase `{first}` is"),
+        more => format!("phase `{first}` and {more} more are"),
+    };
+    Some(format!(
+        "{who} shorter than a tick ({tick:?}), and may be missing from the recording; a shorter `tick` in `[window]` shows more"
+    ))
 }
 
 fn files_warning(profile: &Profile, workers: usize) -> Option<String> {

@@ -65,6 +65,17 @@ fn a_variable_on_the_command_line_wins_over_the_environment() {
 }
 
 #[test]
+fn check_tells_of_phases_that_a_rehearsal_makes_too_short_to_see() {
+    let output = stormdeck(Path::new("."))
+        .args(["check", "breakpoint", "--time-scale", "0.01"])
+        .output();
+    let (out, _, code) = said(&output.unwrap());
+    let told = "phase `climb 1x` and 19 more are shorter than a tick (1s)";
+    assert!(out.contains(told), "{out}");
+    assert_eq!(code, 0);
+}
+
+#[test]
 fn run_without_headless_says_what_to_do() {
     let dir = TempDir::new().unwrap();
     let output = stormdeck(dir.path()).args(["run", "smoke"]).output();

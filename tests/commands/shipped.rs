@@ -153,6 +153,9 @@ fn spike_is_ten_times_the_load_at_once_and_then_over() {
 fn soak_can_be_rehearsed_in_seconds() {
     let summary = rehearse("soak", "0.00003", &["RATE=500/s"]);
     assert_near(rate(&summary, "soak"), 500.0, "soak");
+    let told = "phase `warm up` is shorter than a tick (100ms)";
+    let findings = summary["findings"].to_string();
+    assert!(findings.contains(told), "{findings}");
     assert_eq!(summary["errors"], 0);
 }
 
