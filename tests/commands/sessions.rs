@@ -50,7 +50,9 @@ fn a_list_says_which_windows_run_and_how_the_others_ended() {
         command.stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.spawn().unwrap();
         let deadline = Instant::now() + Duration::from_secs(30);
-        while !ls(dir.path()).contains("long") || !ls(dir.path()).contains(name) {
+        // Until its window is recorded: before that, no signal would end it gracefully.
+        let recorded = |line: &str| line.starts_with(name) && line.contains("long");
+        while !ls(dir.path()).lines().any(recorded) {
             assert!(Instant::now() < deadline, "{}", ls(dir.path()));
         }
         child
