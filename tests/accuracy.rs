@@ -1,6 +1,10 @@
 //! What the load engine reports, against known answers: cases whose result follows from arithmetic or queueing theory.
 //!
 //! The service is the embedded one with a stated capacity and stated stalls; everything else is the real program.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test says what it expects by unwrapping"
+)]
 
 mod support;
 

@@ -1,4 +1,8 @@
 //! What the session holds against what a real nginx logged: equal, to the request.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test says what it expects by unwrapping"
+)]
 
 mod support;
 

@@ -1,4 +1,8 @@
 //! What is left when a window does not end as planned: signals, `kill -9`, a full disk.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test says what it expects by unwrapping"
+)]
 
 mod support;
 

@@ -1,7 +1,7 @@
 //! What a profile says, as plain data.
 //!
 //! Every struct mirrors one TOML table of the profile; the field names are the TOML keys. The reader in
-//! [`super::read`] fills them and reports every mistake it meets; nothing here does I/O.
+//! `read` fills them and reports every mistake it meets; nothing here does I/O.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -26,7 +26,7 @@
 //! compressor is flushed, so that what is in the file can always be decompressed as far as it goes, and the blocks are
 //! appended in one write. No content of a frame exceeds 64 MiB, no line 16 MiB; a reader refuses more.
 //!
-//! **Lines.** Each is one record: `{"k":KIND,…,"crc":"xxxxxxxx"}`, the checksum last, see [`line`]. Kinds and members
+//! **Lines.** Each is one record: `{"k":KIND,…,"crc":"xxxxxxxx"}`, the checksum last, see [`mod@line`]. Kinds and members
 //! that a reader does not know are passed over.
 //!
 //! | kind | when | type |

@@ -1,6 +1,6 @@
 //! The trailer after each frame: what a reader needs to know of that minute without decompressing it.
 //!
-//! The writer folds a frame's records into [`Aggregates`] and puts them, with a fixed-size [`Footer`], into a zstd
+//! The writer folds a frame's records into [`Aggregates`] and puts them, with a fixed-size `Footer`, into a zstd
 //! skippable frame, which every zstd tool passes over. Since the footer comes last and says where its frame began, a
 //! reader hops from the end of the file backwards. The invariant: a footer is believed only when the CRC over the
 //! whole trailer holds.

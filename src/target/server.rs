@@ -31,7 +31,7 @@ const LONGEST_BUFFER: usize = 64 << 10;
 /// How long accepting rests when it fails, as it does when no descriptor is left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
-/// Serves on this thread until `shutdown` is ready, then for [`GRACE`] at most.
+/// Serves on this thread until `shutdown` is ready, then for `GRACE` at most.
 ///
 /// Refuses to serve on an address that is not loopback; fails when the runtime cannot start. Must not be called from
 /// within an asynchronous runtime, since it blocks and brings its own.

@@ -10,6 +10,10 @@
 //!
 //! The server is nginx with one worker on the second core; the generator has the first. A peer that is not installed is
 //! left out and said so. `ROUNDS` (5) and `SECONDS` (10) can be set in the environment.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a benchmark that cannot go on says where by panicking"
+)]
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -254,13 +258,10 @@ fn recording() {
     let (rounds, seconds) = (setting("ROUNDS", 5), setting("SECONDS", 10));
     let nginx = nginx();
     let dir = TempDir::new().unwrap();
-    let journeys: String = (0..10)
-        .map(|n| {
-            format!(
-                "[[journey]]\nname = \"j{n}\"\nsteps = [ {{ name = \"s{n}\", get = \"/{n}\" }} ]\n"
-            )
-        })
-        .collect();
+    let journeys = (0..10).map(|n| {
+        format!("[[journey]]\nname = \"j{n}\"\nsteps = [ {{ name = \"s{n}\", get = \"/{n}\" }} ]\n")
+    });
+    let journeys = journeys.collect::<Vec<_>>().concat();
     let shares: Vec<String> = (0..10).map(|n| format!("\"j{n}\"")).collect();
     let profile = format!(
         "[window]\nname = \"recording\"\nduration = \"{seconds}s\"\n[[scenario]]\nname = \"r\"\ntarget = \"http://{}\"\n\

@@ -1,4 +1,9 @@
 //! Real servers and the real program, for tests of whole commands.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test says what it expects by unwrapping"
+)]
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 pub mod server;
