@@ -60,7 +60,6 @@ pub enum Action {
 struct Stream {
     amount: f64,
     scales: bool,
-    running: bool,
 }
 
 /// See the module.
@@ -97,7 +96,6 @@ impl Conductor {
                     Model::Closed { users, .. } => f64::from(users),
                 },
                 scales: scenario.scale,
-                running: scenario.start,
             })
             .collect();
         let ends = stretches.first().map_or(0, |first| first.length);
@@ -149,15 +147,6 @@ impl Conductor {
         }
     }
 
-    /// Whether a scenario puts load as far as orders go.
-    pub fn running(&self, scenario: usize) -> bool {
-        !self.course.over
-            && self
-                .streams
-                .get(scenario)
-                .is_some_and(|stream| stream.running)
-    }
-
     /// When the window will be over if nobody changes anything; `None` while held.
     pub fn end(&self) -> Option<Nanos> {
         let rest: Nanos = self
@@ -169,11 +158,6 @@ impl Conductor {
         self.held_since
             .is_none()
             .then_some(self.ends.saturating_add(rest))
-    }
-
-    /// When the current phase will be over; `None` while held.
-    pub fn phase_end(&self) -> Option<Nanos> {
-        self.held_since.is_none().then_some(self.ends)
     }
 
     /// Does what the schedule has due at `now`: phases that end, phases that begin.
@@ -217,7 +201,7 @@ impl Conductor {
         match command {
             Command::Start { scenario } | Command::Stop { scenario } => {
                 let on = matches!(command, Command::Start { .. });
-                self.stream(scenario)?.running = on;
+                self.stream(scenario)?;
                 let state = if on {
                     ScenarioState::Running
                 } else {
