@@ -145,5 +145,13 @@ fn write_all(mut writer: Writer, records: &Receiver<Record>, figures: &Figures) 
         let spent = u64::try_from(thread_cpu_time().as_micros()).unwrap_or(u64::MAX);
         figures.cpu_us.store(spent, Ordering::Relaxed);
     }
+    let (unsynced, dropped) = (writer.sync_failures(), writer.dropped());
+    if unsynced > 0 || dropped > 0 {
+        tracing::warn!(
+            unsynced,
+            dropped,
+            "frames were not made durable, or records were given up"
+        );
+    }
     writer
 }
