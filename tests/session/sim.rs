@@ -16,6 +16,7 @@ pub struct Sim {
     steps: usize,
     series: Vec<f64>,
     requests: u64,
+    two_times: bool,
 }
 
 impl Sim {
@@ -27,7 +28,14 @@ impl Sim {
             steps,
             series,
             requests,
+            two_times: true,
         }
+    }
+
+    /// Without service times of their own: every request was sent when it was due.
+    pub fn on_time(mut self) -> Self {
+        self.two_times = false;
+        self
     }
 
     /// splitmix64.
@@ -157,8 +165,7 @@ impl Sim {
             0
         };
         let response = self.hist(requests, 5_000.0 * (step + 1) as f64);
-        let service = step
-            .is_multiple_of(2)
+        let service = (self.two_times && step.is_multiple_of(2))
             .then(|| self.hist(requests, 4_000.0 * (step + 1) as f64));
         let q = [0.5, 0.9, 0.99].map(|q| response.quantile(q));
         StepTick {
