@@ -9,6 +9,7 @@
 //! After damage the decoder looks for the next trailer or frame, byte by byte, and goes on there.
 
 mod records;
+mod skim;
 mod tally;
 
 use std::collections::VecDeque;
@@ -80,6 +81,7 @@ pub(super) struct Decoder {
     known: Known,
     last_tick: Option<u64>,
     skip_lines: u64,
+    skim: Option<skim::Skim>,
     ready: VecDeque<Record>,
     tally: Tally,
     any_frame: bool,
@@ -106,6 +108,7 @@ impl Decoder {
             known: Known::default(),
             last_tick: (offset == 0).then_some(0),
             skip_lines: 0,
+            skim: None,
             ready: VecDeque::new(),
             tally: Tally::default(),
             any_frame: offset > 0,

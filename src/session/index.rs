@@ -235,13 +235,18 @@ impl Index {
         self.frames.last().map_or(0, |frame| frame.at.end)
     }
 
-    /// A reader that begins at the frame which holds `tick`, or at the last one before it; the ticks of that frame
-    /// that come before `tick` are read too.
+    /// A reader of the key that stands for this tick, and of all that comes after: `tick` itself, or the next one that is
+    /// there. What the frame holds before it is passed over, except in the very first one, which also says what is run.
     pub fn seek(&self, tick: u64) -> Result<Reader<FileRange>, ReadError> {
         let after = self
             .frames
             .partition_point(|frame| frame.ticks.start <= tick);
-        self.read_from(after.saturating_sub(1))
+        let reader = self.read_from(after.saturating_sub(1))?;
+        Ok(if after > 1 {
+            reader.from_tick(tick)
+        } else {
+            reader
+        })
     }
 
     /// A reader that begins at the frame at this place of [`Index::frames`].

@@ -52,6 +52,12 @@ impl<R: Read> Reader<R> {
         self
     }
 
+    /// Passes over what comes before this tick.
+    pub(super) fn from_tick(mut self, tick: u64) -> Self {
+        self.decoder = self.decoder.from_tick(tick);
+        self
+    }
+
     /// The next record, `None` at the end. After an error it goes on where it can.
     pub fn next_record(&mut self) -> Result<Option<Record>, ReadError> {
         loop {

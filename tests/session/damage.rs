@@ -236,7 +236,7 @@ fn a_hole_in_the_middle_is_stated_and_reading_goes_on_after_it() {
                 .map(Result::unwrap)
                 .collect::<Vec<_>>()
         )[0],
-        181
+        190
     );
 }
 

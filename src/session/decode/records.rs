@@ -29,6 +29,9 @@ impl Decoder {
             self.skip_lines -= 1;
             return Ok(());
         }
+        if self.pass_over(start, end)? {
+            return Ok(());
+        }
         let record = match line::decode(&self.text[start..end]) {
             Ok(record) => record,
             Err(LineError::Newer { found }) => return Err(ReadError::Newer { found }),
