@@ -243,7 +243,7 @@ impl Index {
             .partition_point(|frame| frame.ticks.start <= tick);
         let reader = self.read_from(after.saturating_sub(1))?;
         Ok(if after > 1 {
-            reader.from_tick(tick)
+            reader.beginning_at(tick)
         } else {
             reader
         })

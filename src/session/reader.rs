@@ -53,8 +53,8 @@ impl<R: Read> Reader<R> {
     }
 
     /// Passes over what comes before this tick.
-    pub(super) fn from_tick(mut self, tick: u64) -> Self {
-        self.decoder = self.decoder.from_tick(tick);
+    pub(super) fn beginning_at(mut self, tick: u64) -> Self {
+        self.decoder = self.decoder.beginning_at(tick);
         self
     }
 

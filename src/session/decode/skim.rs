@@ -18,7 +18,7 @@ pub(super) struct Skim {
 
 impl Decoder {
     /// Passes over what comes before the tick `until`: out come a key that stands for that moment, then all the rest.
-    pub fn from_tick(mut self, until: u64) -> Self {
+    pub fn beginning_at(mut self, until: u64) -> Self {
         self.skim = Some(Skim { until, key: None });
         self
     }
