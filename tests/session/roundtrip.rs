@@ -130,7 +130,7 @@ fn the_index_finds_every_minute_and_its_sums() {
 fn a_seek_knows_of_every_series_what_reading_from_the_beginning_knows() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.jsonl.zst");
-    write(&path, &mut Sim::new(1, 40, 5, 7), 130);
+    write(&path, &mut Sim::new(1, 40, 5, 7).on_time(), 130);
     let index = Index::open(&path).unwrap();
     let mut whole = Vec::new();
     let mut before = Vec::new();
