@@ -36,6 +36,7 @@
 
 pub mod alarm;
 pub mod cli;
+pub mod console;
 pub mod engine;
 pub mod history;
 pub mod load;

@@ -95,6 +95,8 @@ pub fn window(
             .collect(),
         scenarios: profile.scenarios.iter().map(scenario_plan).collect(),
         gates: profile.gates.iter().map(gate_plan).collect(),
+        // Nothing is scraped yet, so there are no series of that name.
+        gauges: Vec::new(),
         predicted: profile.window.predicted.clone(),
         warnings,
     }

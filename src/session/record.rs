@@ -122,6 +122,9 @@ pub struct Window {
     pub scenarios: Vec<ScenarioPlan>,
     /// What the verdict counts.
     pub gates: Vec<GatePlan>,
+    /// Gauges, whose values are series of the same name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gauges: Vec<GaugePlan>,
     /// What the author predicted.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub predicted: BTreeMap<String, String>,
@@ -171,6 +174,22 @@ pub enum ModelName {
     Open,
     /// Users that wait for answers.
     Closed,
+}
+
+/// A gauge as planned, in the words of the profile.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct GaugePlan {
+    /// Its name, and that of its series.
+    pub name: String,
+    /// What it counts in: `bytes`, `seconds`, `ratio`, `per second`, `count`; empty for a plain number.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub unit: String,
+    /// When to look at it: `> 400MiB`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warn: Option<String>,
+    /// When it is out of bounds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crit: Option<String>,
 }
 
 /// A gate as planned, in the words of the profile.

@@ -1,0 +1,22 @@
+//! The console: what an operator watches, drives and replays. It reads the session file and sends wishes; it touches
+//! nothing else.
+//!
+//! ```text
+//!   terminal keys ──┐                                   ┌──▶ draw ──▶ terminal        view(&Model)
+//!   session records ├──▶ Event ──▶ update(&mut Model) ──┤
+//!   engine answers ─┘                                   └──▶ Command ──▶ feed, control socket, clipboard, files
+//! ```
+//!
+//! [`model`] is everything that is on screen, `update` the only code that changes it, `screen` draws it, one file of
+//! [`panel`] a panel. No I/O and no clock is in any of them: what happens outside comes in as an [`Event`], what should
+//! happen outside goes out as a [`Command`]. `feed` reads session files, live or at any speed; `run` is the loop with
+//! the real terminal. The invariant: live view, second viewer, rewound view and replay differ in the `feed` only.
+
+pub mod event;
+pub mod keymap;
+pub mod model;
+pub mod panel;
+pub mod theme;
+
+pub use event::{Command, Event};
+pub use model::Model;
