@@ -8,6 +8,7 @@
 
 pub mod command;
 pub mod conductor;
+pub mod control;
 mod course;
 pub mod embedded;
 pub mod gates;
