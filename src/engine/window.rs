@@ -72,8 +72,8 @@ pub enum EngineError {
 pub struct Progress<'a> {
     /// Since the window began.
     pub at: Duration,
-    /// Until it ends, if nobody changes anything; `None` while a phase is held.
-    pub left: Option<Duration>,
+    /// What there is to come.
+    pub left: Left,
     /// Name of the phase.
     pub phase: &'a str,
     /// The load factor asked for.
@@ -82,6 +82,17 @@ pub struct Progress<'a> {
     pub history: &'a History,
     /// Ticks that could not be recorded.
     pub lost: u64,
+}
+
+/// What a running window has before it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Left {
+    /// So much time, if nobody changes anything.
+    Time(Duration),
+    /// Work: every scenario has a fixed amount of it, of which this share is done, 0 to 1. The schedule only bounds it.
+    Work(f64),
+    /// Nobody knows: the phase is held.
+    Held,
 }
 
 /// Runs a window to its end. `show` is called once a tick and must not block.
@@ -115,6 +126,8 @@ struct Window {
     orders: UnboundedReceiver<Order>,
     reason: EndReason,
     drain_until: Option<Nanos>,
+    /// Journeys in all, where every scenario has a fixed number of them.
+    work: Option<u64>,
 }
 
 impl Window {
@@ -150,6 +163,7 @@ impl Window {
             orders,
             reason: EndReason::Finished,
             drain_until: None,
+            work: plan::work(&profile),
             profile,
         };
         tracing::info!(window = %window.name, workers, session = %this.recorder.path().display(), "the window begins");
@@ -418,10 +432,11 @@ impl Window {
 
     fn progress(&self) -> Progress<'_> {
         let now = self.clock.now();
-        let left = self
-            .conductor
-            .end()
-            .map(|end| Duration::from_nanos(end.saturating_sub(now)));
+        let left = match (self.conductor.end(), self.work) {
+            (None, _) => Left::Held,
+            (Some(_), Some(work)) => Left::Work(self.done(work)),
+            (Some(end), None) => Left::Time(Duration::from_nanos(end.saturating_sub(now))),
+        };
         Progress {
             at: Duration::from_nanos(now),
             left,
@@ -430,6 +445,15 @@ impl Window {
             history: &self.history,
             lost: self.recorder.lost(),
         }
+    }
+
+    /// The share of so many journeys that is done.
+    fn done(&self, work: u64) -> f64 {
+        let scenarios = 0..self.profile.scenarios.len();
+        let finished: u64 = scenarios
+            .map(|scenario| self.history.flow(scenario, &[]).finished)
+            .sum();
+        (finished as f64 / work.max(1) as f64).min(1.0)
     }
 
     fn close(mut self) -> Finished {
