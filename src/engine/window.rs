@@ -17,7 +17,9 @@ use crate::history::History;
 use crate::load::clock::{Clock, Nanos};
 use crate::load::fleet::{self, Fleet};
 use crate::load::generator::{self, Circumstances};
+use crate::load::http_work::HttpPlan;
 use crate::load::tick::FleetTick;
+use crate::load::work::Plan;
 use crate::profile::Profile;
 use crate::session::record::{
     Bottleneck, End, EndReason, Event, GeneratorTick, Happening, Key, Record, ScenarioState, Tick,
@@ -32,11 +34,11 @@ const SETTLE: Duration = Duration::from_millis(100);
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What a window needs.
-pub struct Spec {
+pub struct Spec<P = HttpPlan> {
     /// What to do.
     pub profile: Profile,
     /// The same, ready to begin.
-    pub prepared: Prepared,
+    pub prepared: Prepared<P>,
     /// The session file.
     pub writer: Writer,
     /// Who started it: `user@host`.
@@ -99,7 +101,10 @@ pub enum Left {
 ///
 /// # Errors
 /// When the window could not begin. Once it has begun it ends in [`Finished`], whatever happens.
-pub fn run(spec: Spec, mut show: impl FnMut(&Progress<'_>)) -> Result<Finished, EngineError> {
+pub fn run<P: Plan>(
+    spec: Spec<P>,
+    mut show: impl FnMut(&Progress<'_>),
+) -> Result<Finished, EngineError> {
     let refused = |what| move |source| EngineError::System { what, source };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -132,7 +137,7 @@ struct Window {
 
 impl Window {
     /// Makes the session file and the workers; the clock starts when both are ready.
-    fn open(spec: Spec) -> Result<Self, EngineError> {
+    fn open<P: Plan>(spec: Spec<P>) -> Result<Self, EngineError> {
         let Spec {
             profile,
             prepared,
@@ -489,3 +494,7 @@ fn wall() -> u64 {
         .duration_since(UNIX_EPOCH)
         .map_or(0, plan::micros)
 }
+
+#[cfg(test)]
+#[path = "window_tests.rs"]
+mod tests;
