@@ -14,6 +14,7 @@
 
 pub mod event;
 pub mod keymap;
+pub mod layout;
 pub mod model;
 pub mod panel;
 pub mod screen;
