@@ -12,12 +12,18 @@
 //! happen outside goes out as a [`Command`]. `feed` reads session files, live or at any speed; `run` is the loop with
 //! the real terminal. The invariant: live view, second viewer, rewound view and replay differ in the `feed` only.
 
+pub mod capture;
+pub mod clipboard;
 pub mod event;
+pub mod inbox;
 pub mod keymap;
 pub mod layout;
 pub mod model;
 pub mod panel;
+pub mod run;
 pub mod screen;
+pub mod signals;
+pub mod terminal;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod theme;
