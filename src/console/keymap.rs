@@ -307,6 +307,7 @@ pub fn write(key: KeyCombination) -> String {
         .with_implicit_shift()
         .with_lowercase_modifiers()
         .to_string(key)
+        .replace("Hyphen", "-")
 }
 
 #[cfg(test)]

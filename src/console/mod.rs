@@ -14,6 +14,7 @@
 
 pub mod capture;
 pub mod clipboard;
+pub mod derived;
 pub mod event;
 pub mod inbox;
 pub mod keymap;
@@ -23,9 +24,11 @@ pub mod panel;
 pub mod run;
 pub mod screen;
 pub mod signals;
+pub mod table;
 pub mod terminal;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod text;
 pub mod theme;
 pub mod update;
 pub mod values;
