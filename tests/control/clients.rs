@@ -148,12 +148,35 @@ fn of_a_hundred_connections_thirty_two_are_taken_and_the_rest_is_told() {
         })
         .collect();
     let taken = answers.iter().filter(|answer| answer["ok"] == true).count();
-    assert_eq!(taken, 32);
+    // The one that the test itself made before may not be gone yet.
+    assert!((31..=32).contains(&taken), "{taken}");
     let told = answers.iter().filter(|answer| {
         let error = answer["error"].as_str().unwrap_or_default();
         error.contains("32 connections already")
     });
-    assert_eq!(told.count(), 68);
+    assert_eq!(told.count(), 100 - taken);
+}
+
+#[test]
+fn a_flood_of_notes_costs_no_tick() {
+    const CLIENTS: usize = 8;
+    const EACH: usize = 50;
+    let window = Window::start();
+    let note = "n".repeat(5000);
+    std::thread::scope(|scope| {
+        for _ in 0..CLIENTS {
+            scope.spawn(|| {
+                let mut line = window.connect();
+                for _ in 0..EACH {
+                    let answer = line.ask(json!({"do": "mark", "text": note}));
+                    assert_eq!(answer["said"], "noted");
+                }
+            });
+        }
+    });
+    let records = window.stop();
+    assert_eq!(events(&records, "mark").len(), CLIENTS * EACH);
+    assert_eq!(records.last().unwrap()["lost"], 0);
 }
 
 #[test]
@@ -190,14 +213,10 @@ fn only_the_same_user_and_root_are_let_in() {
     open(&window.place.path().join("run"), 0o755);
     open(&window.place.sockets(), 0o755);
     open(&socket, 0o666);
-    let script = "import socket, sys\n\
-        s = socket.socket(socket.AF_UNIX)\n\
-        s.settimeout(20)\n\
-        s.connect(sys.argv[1])\n\
-        print(s.recv(1000).decode())\n";
+    let script = "$s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die $!; print scalar <$s>";
     let output = Command::new("setpriv")
         .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
-        .args(["python3", "-c", script])
+        .args(["perl", "-MIO::Socket::UNIX", "-e", script])
         .arg(&socket)
         .output();
     match output {
@@ -205,7 +224,7 @@ fn only_the_same_user_and_root_are_let_in() {
             let said = String::from_utf8_lossy(&output.stdout);
             assert!(said.contains("only who started the window"), "{said}");
         }
-        other => eprintln!("skipped: setpriv and python3 are needed: {other:?}"),
+        other => eprintln!("skipped: setpriv and perl are needed: {other:?}"),
     }
     open(&window.place.sockets(), 0o700);
     goes_on(&window);

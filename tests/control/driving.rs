@@ -1,5 +1,7 @@
 //! What can be asked of a running window, and what comes of it.
 
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -260,11 +262,16 @@ fn an_abort_is_recorded_as_one_and_named_by_the_verdict() {
     let window = Window::start();
     window.let_pass(Duration::from_millis(300));
     let mut attach = window.place.stormdeck();
-    let attach = attach
+    let mut attach = attach
         .args(["attach", "--json"])
-        .stdout(std::process::Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .spawn()
         .unwrap();
+    let mut looks_on = String::new();
+    let mut err = BufReader::new(attach.stderr.take().unwrap());
+    err.read_line(&mut looks_on).unwrap();
+    assert!(looks_on.starts_with("recording to "), "{looks_on}");
     let output = window.place.stormdeck().args(["stop", "--abort"]).output();
     let (_, err, code) = said(&output.unwrap());
     assert_eq!((err.as_str(), code), ("the window ends now\n", 0));

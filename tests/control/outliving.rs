@@ -3,7 +3,8 @@
 use std::fs;
 use std::io::Read;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::process::{Child, Stdio};
+use std::os::unix::net::UnixListener;
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
@@ -145,6 +146,44 @@ fn a_killed_engine_takes_its_services_along_and_its_socket_is_replaced() {
     assert_eq!(window.place.socket(), socket);
     assert_eq!(window.connect().ask(json!({"do": "hello"}))["ok"], true);
     window.stop();
+}
+
+#[test]
+fn whoever_looks_on_at_a_killed_engine_is_told() {
+    let (front, window) = front();
+    window.let_pass(Duration::from_millis(500));
+    window.signal("-KILL");
+    let (out, err, code) = said(&front.wait_with_output().unwrap());
+    assert!(err.contains("the engine is gone"), "{err}");
+    assert!(out.contains("INCONCLUSIVE"), "{out}");
+    assert_eq!(code, 1);
+}
+
+#[test]
+fn sockets_that_were_left_behind_are_removed_by_the_next_engine() {
+    let place = Place::new();
+    fs::create_dir(place.sockets()).unwrap();
+    fs::set_permissions(place.sockets(), fs::Permissions::from_mode(0o700)).unwrap();
+    let (old, young) = (
+        place.sockets().join("old.sock"),
+        place.sockets().join("young.sock"),
+    );
+    for socket in [&old, &young] {
+        drop(UnixListener::bind(socket).unwrap());
+    }
+    let touched = Command::new("touch")
+        .args(["-d", "2 minutes ago"])
+        .arg(&old)
+        .status();
+    assert!(touched.unwrap().success());
+    assert_eq!(said(&place.run(&["--detach"]).output().unwrap()).2, 0);
+    assert!(!old.exists());
+    assert!(
+        young.exists(),
+        "it may belong to an engine that begins just now"
+    );
+    fs::remove_file(young).unwrap();
+    place.window().stop();
 }
 
 #[test]

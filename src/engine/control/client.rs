@@ -8,6 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 
@@ -208,30 +209,28 @@ fn connect_to(path: &Path, session: &Path) -> Result<UnixStream, ConnectError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(gone()),
         Err(_) => Ok(()),
     };
-    let io = |error: rustix::io::Errno| match error {
-        rustix::io::Errno::NOENT | rustix::io::Errno::CONNREFUSED => gone(),
-        rustix::io::Errno::ACCESS | rustix::io::Errno::PERM => {
-            ConnectError::NotPermitted { session: name() }
-        }
-        rustix::io::Errno::AGAIN | rustix::io::Errno::TIMEDOUT => {
-            ConnectError::Busy { session: name() }
-        }
+    let io = |error: Errno| match error {
+        Errno::NOENT | Errno::CONNREFUSED => gone(),
+        Errno::ACCESS | Errno::PERM => ConnectError::NotPermitted { session: name() },
+        Errno::AGAIN | Errno::TIMEDOUT => ConnectError::Busy { session: name() },
         error => ConnectError::Io {
             path: path.to_owned(),
             source: error.into(),
         },
     };
     trusted?;
-    // By hand, since a full backlog would hold up the standard library's `connect` for ever.
+    dial(path).map_err(io)
+}
+
+/// Connects within [`CONNECT`]. By hand, since a full backlog would hold up the standard library's `connect` for ever.
+pub(super) fn dial(path: &Path) -> Result<UnixStream, Errno> {
     let socket = socket_with(
         AddressFamily::UNIX,
         SocketType::STREAM,
         SocketFlags::CLOEXEC,
         None,
-    )
-    .map_err(io)?;
-    set_socket_timeout(&socket, Timeout::Send, Some(CONNECT)).map_err(io)?;
-    let address = SocketAddrUnix::new(path).map_err(io)?;
-    connect(&socket, &address).map_err(io)?;
+    )?;
+    set_socket_timeout(&socket, Timeout::Send, Some(CONNECT))?;
+    connect(&socket, &SocketAddrUnix::new(path)?)?;
     Ok(UnixStream::from(socket))
 }

@@ -2,24 +2,26 @@
 //!
 //! In: connections of whoever may drive the window, and what they write. Out: calls for the conductor, one at a time
 //! for each connection, and an answer for each line. It has a thread of its own. What a client may hold up is itself
-//! alone: connections, lines, waits and answers are bounded, and a call that waits for the engine is one for each
-//! connection at most.
+//! alone: connections, lines, waits, answers and calls a second are bounded, and a call that waits for the engine is one
+//! for each connection at most.
 
 use std::fs;
 use std::io;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net as blocking;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use rustix::io::Errno;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{Semaphore, oneshot};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
+use super::client::dial;
 use super::place::{self, PlaceError};
 use super::protocol::{Answer, MAX_LINE, Request, VERSION};
 use super::resolve::{Names, Resolved, who};
@@ -33,6 +35,19 @@ const PATIENCE: Duration = Duration::from_secs(4);
 
 /// How long a client may take to make room for an answer.
 const SLOWEST: Duration = Duration::from_secs(5);
+
+/// Calls a second that the engine is asked to look at, all connections together. Each may become a record, and more of
+/// them than the disk takes would push ticks out of the recording.
+const CALLS: u32 = 200;
+
+/// Calls that may come at once before they have to wait for each other.
+const AT_ONCE: u32 = 100;
+
+/// Sockets that are looked at for being left behind.
+const SWEPT: usize = 256;
+
+/// The age below which a socket is not taken for one that was left behind.
+const YOUNG: Duration = Duration::from_mins(1);
 
 /// Wait after the system refused a connection, because the load has taken all open files for example.
 const AGAIN: Duration = Duration::from_millis(100);
@@ -77,7 +92,7 @@ impl Server {
         names: Names,
         calls: UnboundedSender<Call>,
     ) -> Result<Self, ServerError> {
-        place::make_dir()?;
+        sweep(&place::make_dir()?);
         let path = place::socket_of(session);
         let failed = |source| ServerError::Io {
             path: path.clone(),
@@ -100,7 +115,11 @@ impl Server {
             .build()
             .map_err(failed)?;
         let (stop, stopped) = oneshot::channel::<()>();
-        let desk = Arc::new(Desk { names, calls });
+        let desk = Arc::new(Desk {
+            names,
+            calls,
+            turns: Turns::new(),
+        });
         let thread = std::thread::Builder::new().name("control".into());
         let serve = move || {
             runtime.block_on(async {
@@ -152,11 +171,32 @@ fn make_room(path: &Path) -> Result<(), ServerError> {
     if !found.file_type().is_socket() {
         return Err(failed(io::Error::other("it is there and is no socket")));
     }
-    match blocking::UnixStream::connect(path) {
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-            fs::remove_file(path).map_err(failed)
+    if is_dead(path) {
+        fs::remove_file(path).map_err(failed)
+    } else {
+        Err(ServerError::Taken(path.to_owned()))
+    }
+}
+
+/// Whether nobody listens to a socket any more.
+fn is_dead(socket: &Path) -> bool {
+    matches!(dial(socket), Err(Errno::CONNREFUSED))
+}
+
+/// Removes sockets that killed engines left behind. Young ones are left alone: there is a moment between the making of
+/// a socket and the first listening.
+fn sweep(dir: &Path) {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    for path in entries.map(|entry| entry.path()).take(SWEPT) {
+        let old = fs::symlink_metadata(&path).is_ok_and(|found| {
+            let age = found
+                .modified()
+                .map(|made| made.elapsed().unwrap_or_default());
+            found.file_type().is_socket() && age.is_ok_and(|age| age > YOUNG)
+        });
+        if old && is_dead(&path) {
+            let _ = fs::remove_file(&path);
         }
-        Ok(_) | Err(_) => Err(ServerError::Taken(path.to_owned())),
     }
 }
 
@@ -164,6 +204,26 @@ fn make_room(path: &Path) -> Result<(), ServerError> {
 struct Desk {
     names: Names,
     calls: UnboundedSender<Call>,
+    turns: Turns,
+}
+
+/// Who may call when: [`CALLS`] a second, and [`AT_ONCE`] of those that nobody used.
+#[derive(Debug)]
+struct Turns(Mutex<Instant>);
+
+impl Turns {
+    fn new() -> Self {
+        Self(Mutex::new(Instant::now()))
+    }
+
+    /// When the next call may be made; it counts as made.
+    fn next(&self, now: Instant) -> Instant {
+        let gap = Duration::from_secs(1) / CALLS;
+        let mut next = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = (*next).max(now.checked_sub(gap * AT_ONCE).unwrap_or(now));
+        *next = turn + gap;
+        turn
+    }
 }
 
 async fn accept(listener: &UnixListener, desk: &Arc<Desk>) {
@@ -269,6 +329,7 @@ impl Desk {
 
     /// Hands a call over and waits for what comes of it.
     async fn call<T>(&self, call: Call, told: oneshot::Receiver<T>) -> Result<T, &'static str> {
+        tokio::time::sleep_until(self.turns.next(Instant::now())).await;
         if self.calls.send(call).is_err() {
             return Err("the window has ended");
         }
@@ -307,4 +368,21 @@ fn line(answer: &Answer) -> Vec<u8> {
     let mut line = serde_json::to_vec(answer).unwrap_or_default();
     line.push(b'\n');
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_come_at_once_for_a_while_and_then_take_turns() {
+        let start = Instant::now();
+        let turns = Turns(Mutex::new(start));
+        let later = start + Duration::from_secs(10);
+        let waits: Vec<Duration> = (0..=300)
+            .map(|_| turns.next(later).saturating_duration_since(later))
+            .collect();
+        assert!(waits[..=100].iter().all(Duration::is_zero));
+        assert_eq!(waits[300], Duration::from_secs(1));
+    }
 }
