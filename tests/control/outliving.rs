@@ -160,6 +160,26 @@ fn whoever_looks_on_at_a_killed_engine_is_told() {
 }
 
 #[test]
+fn a_window_stays_in_reach_when_the_login_that_started_it_is_gone() {
+    let window = Window::start();
+    let run = window.place.path().join("run");
+    // What a login manager does when its user leaves, and when they come back.
+    fs::remove_dir_all(&run).unwrap();
+    fs::create_dir(&run).unwrap();
+    fs::set_permissions(&run, fs::Permissions::from_mode(0o700)).unwrap();
+    let (_, err, code) = window.ctl("hello");
+    // Between the two the engine may have noticed already.
+    assert!(
+        code == 0 || err.contains("its control socket is not to be found"),
+        "{err}"
+    );
+    wait_for("the socket to be made again", || {
+        (window.ctl("hello").2 == 0).then_some(())
+    });
+    window.stop();
+}
+
+#[test]
 fn sockets_that_were_left_behind_are_removed_by_the_next_engine() {
     let place = Place::new();
     fs::create_dir(place.sockets()).unwrap();

@@ -3,6 +3,7 @@
 //! In: the path of a session and wishes. Out: what the engine did, in a sentence, or why not. Nothing here waits longer
 //! than [`CONNECT`] and [`ANSWER`], whatever the other side does.
 
+use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -15,7 +16,7 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connec
 use super::place::{self, PlaceError};
 use super::protocol::{Answer, MAX_LINE, Request, Status, VERSION, Wish};
 use crate::engine::process;
-use crate::session::dir::name_of;
+use crate::session::dir::{is_being_written, name_of};
 
 /// How long a connection may take.
 pub const CONNECT: Duration = Duration::from_secs(2);
@@ -39,6 +40,15 @@ pub enum ConnectError {
     /// There is no socket, or nobody behind it.
     #[error("the window `{session}` is not running; `stormdeck ls` shows those that are")]
     Gone {
+        /// The session's name.
+        session: String,
+    },
+    /// It is being recorded, but there is no socket where one should be.
+    #[error(
+        "the window `{session}` is running, but its control socket is not to be found; was it started with another \
+         XDG_RUNTIME_DIR, or without a socket? Its log says where it is"
+    )]
+    Deaf {
         /// The session's name.
         session: String,
     },
@@ -93,8 +103,10 @@ impl Client {
     /// # Errors
     /// When it is not running, is somebody else's, or does not take the connection in time.
     pub fn connect(session: &Path) -> Result<Self, ConnectError> {
-        let mut worst = ConnectError::Gone {
-            session: name_of(session),
+        let name = name_of(session);
+        let mut worst = match File::open(session) {
+            Ok(file) if is_being_written(&file) => ConnectError::Deaf { session: name },
+            Ok(_) | Err(_) => ConnectError::Gone { session: name },
         };
         for socket in place::sockets_of(session) {
             match connect_to(&socket, session) {
