@@ -21,6 +21,10 @@ pub mod prompt;
 pub mod samples;
 pub mod scenarios;
 pub mod steps;
+#[cfg(test)]
+mod chart_tests;
+pub mod latency;
+mod measured;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
