@@ -3,10 +3,11 @@
 
 use ratatui::style::Style;
 
-use super::{Draw, latency};
-use crate::console::model::Model;
+use super::{Draw, latency, rates, timeline};
+use crate::console::model::{Model, Over, Span};
 use crate::console::testing::{drawn, model};
 use crate::console::theme::{Glyphs, Theme};
+use crate::history::History;
 
 /// Without colours: what is bold or reversed stays so.
 fn plain(theme: &Theme) -> Theme {
@@ -52,4 +53,72 @@ fn latency_is_a_heat_map_with_its_percentiles() {
     let mut model = model(700);
     let sizes = [(30, 6), (65, 11), (150, 24)];
     insta::assert_snapshot!(sheet(&mut model, latency::draw, &sizes));
+}
+
+#[test]
+fn rates_stand_beside_what_went_wrong() {
+    let mut model = model(700);
+    let sizes = [(40, 1), (131, 1), (100, 2), (150, 10)];
+    insta::assert_snapshot!(sheet(&mut model, rates::draw, &sizes));
+}
+
+#[test]
+fn the_timeline_shows_the_plan_and_what_happened() {
+    let mut model = model(700);
+    let sizes = [(40, 1), (131, 2), (150, 8)];
+    insta::assert_snapshot!(sheet(&mut model, timeline::draw, &sizes));
+}
+
+/// Every size up to that of a large terminal, with and without colours, over every span, with and without a moment.
+#[test]
+fn nothing_panics_at_any_size() {
+    let draws: [Draw; 3] = [latency::draw, rates::draw, timeline::draw];
+    let mut model = model(90);
+    for (place, span) in Span::ALL.into_iter().cycle().take(12).enumerate() {
+        model.ui.span = span;
+        model.ui.cursor = (place % 2 == 0).then_some(350);
+        model.ui.step = (place % 3 == 0).then_some(place);
+        model.ui.over = [Over::Ten, Over::Phase, Over::Window][place % 3];
+        model.theme = if place % 2 == 0 {
+            Theme::default()
+        } else {
+            plain(&Theme::default())
+        };
+        for (width, height) in sizes(place as u16) {
+            for draw in draws {
+                drawn(&model, draw, width, height);
+            }
+        }
+    }
+}
+
+/// Nothing of a window is known yet.
+#[test]
+fn nothing_panics_before_the_first_tick() {
+    let draws: [Draw; 3] = [latency::draw, rates::draw, timeline::draw];
+    let mut model = model(0);
+    for draw in draws {
+        drawn(&model, draw, 80, 12);
+    }
+    model.decks[0].live = History::new();
+    for (width, height) in sizes(3) {
+        for draw in draws {
+            drawn(&model, draw, width, height);
+        }
+    }
+}
+
+/// Small sizes whole, large ones here and there.
+fn sizes(seed: u16) -> Vec<(u16, u16)> {
+    let small = (0..18u16).map(|n| (1 + (n * 7 + seed * 3) % 60, 1 + (n + seed) % 12));
+    let large = (0..3u16).map(|n| {
+        (
+            61 + (n * 83 + seed * 31) % 240,
+            1 + (n * 37 + seed * 7) % 100,
+        )
+    });
+    small
+        .chain(large)
+        .chain([(0, 0), (1, 1), (300, 100)])
+        .collect()
 }

@@ -23,8 +23,11 @@ pub mod scenarios;
 pub mod steps;
 #[cfg(test)]
 mod chart_tests;
+pub mod happening;
 pub mod latency;
 mod measured;
+pub mod rates;
+pub mod timeline;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

@@ -43,7 +43,7 @@ impl LinearScale {
     }
 
     /// Where a value lies: 0 at the lower end, 1 at the upper; beyond them clamped.
-    pub fn place(&self, value: f64) -> f64 {
+    pub fn place(self, value: f64) -> f64 {
         ((value - self.low) / (self.high - self.low)).clamp(0.0, 1.0)
     }
 }

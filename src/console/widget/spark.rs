@@ -21,14 +21,14 @@ pub struct Place {
     pub lines: usize,
 }
 
-/// Draws bars, each in the style that `style` gives for its value.
+/// Draws bars, each in the style that `style` gives for its column and value.
 pub fn bars(
     canvas: &mut Canvas<'_>,
     place: Place,
     columns: &[Column<f64>],
-    scale: &LinearScale,
+    scale: LinearScale,
     theme: &Theme,
-    style: impl Fn(f64) -> Style,
+    style: impl Fn(usize, f64) -> Style,
 ) {
     let bottom = place.y + place.lines.saturating_sub(1);
     for (cell, column) in columns.iter().enumerate() {
@@ -39,7 +39,7 @@ pub fn bars(
                 canvas.put(x, bottom, theme.glyphs.gap, theme.dim);
             }
             Column::Seen(value) => {
-                let (eighths, style) = (eighths(*value, scale, place.lines), style(*value));
+                let (eighths, style) = (eighths(*value, scale, place.lines), style(cell, *value));
                 for line in 0..place.lines {
                     let Some(glyph) = glyph(eighths, line, theme) else {
                         break;
@@ -54,7 +54,7 @@ pub fn bars(
 }
 
 /// The height of a bar in eighths of a line: 1 for zero, at least 2 for anything above.
-fn eighths(value: f64, scale: &LinearScale, lines: usize) -> usize {
+fn eighths(value: f64, scale: LinearScale, lines: usize) -> usize {
     let place = scale.place(value);
     let full = lines * 8;
     if place > 0.0 {
@@ -88,7 +88,7 @@ mod tests {
         let mut canvas = Canvas::new(&mut buf, area, &theme.glyphs);
         let scale = LinearScale::from_zero(100.0);
         let place = Place { x: 0, y: 0, lines };
-        bars(&mut canvas, place, values, &scale, &theme, |_| theme.text);
+        bars(&mut canvas, place, values, scale, &theme, |_, _| theme.text);
         let lines = buf.content.chunks(values.len());
         lines
             .map(|line| line.iter().map(ratatui::buffer::Cell::symbol).collect())
