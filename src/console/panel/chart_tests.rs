@@ -3,11 +3,21 @@
 
 use ratatui::style::Style;
 
-use super::{Draw, latency, rates, timeline};
-use crate::console::model::{Model, Over, Span};
+use super::{Draw, histogram, latency, percentiles, rates, resources, scrubber, timeline};
+use crate::console::model::{Cell, Kind, Model, Over, Overview, Place, PlaceKind, Span, View};
 use crate::console::testing::{drawn, model};
 use crate::console::theme::{Glyphs, Theme};
 use crate::history::History;
+
+const DRAWS: [Draw; 7] = [
+    histogram::draw,
+    latency::draw,
+    percentiles::draw,
+    rates::draw,
+    resources::draw,
+    scrubber::draw,
+    timeline::draw,
+];
 
 /// Without colours: what is bold or reversed stays so.
 fn plain(theme: &Theme) -> Theme {
@@ -72,7 +82,6 @@ fn the_timeline_shows_the_plan_and_what_happened() {
 /// Every size up to that of a large terminal, with and without colours, over every span, with and without a moment.
 #[test]
 fn nothing_panics_at_any_size() {
-    let draws: [Draw; 3] = [latency::draw, rates::draw, timeline::draw];
     let mut model = model(90);
     for (place, span) in Span::ALL.into_iter().cycle().take(12).enumerate() {
         model.ui.span = span;
@@ -85,7 +94,7 @@ fn nothing_panics_at_any_size() {
             plain(&Theme::default())
         };
         for (width, height) in sizes(place as u16) {
-            for draw in draws {
+            for draw in DRAWS {
                 drawn(&model, draw, width, height);
             }
         }
@@ -95,14 +104,13 @@ fn nothing_panics_at_any_size() {
 /// Nothing of a window is known yet.
 #[test]
 fn nothing_panics_before_the_first_tick() {
-    let draws: [Draw; 3] = [latency::draw, rates::draw, timeline::draw];
     let mut model = model(0);
-    for draw in draws {
+    for draw in DRAWS {
         drawn(&model, draw, 80, 12);
     }
     model.decks[0].live = History::new();
     for (width, height) in sizes(3) {
-        for draw in draws {
+        for draw in DRAWS {
             drawn(&model, draw, width, height);
         }
     }
@@ -121,4 +129,83 @@ fn sizes(seed: u16) -> Vec<(u16, u16)> {
         .chain(large)
         .chain([(0, 0), (1, 1), (300, 100)])
         .collect()
+}
+
+#[test]
+fn resources_have_a_course_a_value_and_a_trend() {
+    let mut model = model(700);
+    let sizes = [(24, 4), (37, 5), (80, 3), (120, 4)];
+    insta::assert_snapshot!(sheet(&mut model, resources::draw, &sizes));
+}
+
+#[test]
+fn the_view_of_resources_has_the_generator_too() {
+    let mut model = model(700);
+    model.ui.view = View::Resources;
+    let sizes = [(80, 8), (120, 20)];
+    insta::assert_snapshot!(sheet(&mut model, resources::draw, &sizes));
+}
+
+#[test]
+fn the_histogram_has_shares_counts_and_percentiles() {
+    let mut model = model(580);
+    let sizes = [(20, 5), (60, 10), (100, 16)];
+    insta::assert_snapshot!(sheet(&mut model, histogram::draw, &sizes));
+}
+
+#[test]
+fn percentile_curves_tell_response_from_service_time() {
+    let mut model = model(700);
+    let sizes = [(30, 6), (60, 14), (110, 22)];
+    insta::assert_snapshot!(sheet(&mut model, percentiles::draw, &sizes));
+}
+
+#[test]
+fn the_scrubber_shows_a_whole_recording_and_the_place_in_it() {
+    let mut model = model(700);
+    let cells = (0..300).map(|n| Cell {
+        rate: (!(200..206).contains(&n)).then_some(match n {
+            0..75 => 200.0,
+            75..150 => 400.0,
+            150..180 => 2_000.0,
+            _ => 200.0 + f64::from(n % 7),
+        }),
+        errors: match n {
+            152..180 => 0.03,
+            180..186 => 0.001,
+            _ => 0.0,
+        },
+    });
+    let place = |tick, kind, text: &str| Place {
+        tick,
+        kind,
+        text: text.into(),
+    };
+    let deck = &mut model.decks[0];
+    deck.kind = Kind::Replay;
+    deck.overview = Overview {
+        from: 1,
+        to: 1_200,
+        cells: cells.collect(),
+        places: vec![
+            place(1, PlaceKind::Phase, "steady"),
+            place(120, PlaceKind::Mark, "cache warm"),
+            place(301, PlaceKind::Phase, "2x"),
+            place(601, PlaceKind::Phase, "spike"),
+            place(660, PlaceKind::Breach, "errors < 2%"),
+            place(721, PlaceKind::Phase, "failover"),
+            place(800, PlaceKind::Fault, "kill primary"),
+            place(1_021, PlaceKind::Phase, "cool"),
+        ],
+    };
+    let sizes = [(40, 1), (118, 4), (60, 2), (150, 8)];
+    insta::assert_snapshot!(sheet(&mut model, scrubber::draw, &sizes));
+}
+
+#[test]
+fn a_selected_moment_is_marked_and_its_numbers_are_written() {
+    let mut model = model(700);
+    model.ui.cursor = Some(606);
+    model.ui.step = Some(3);
+    insta::assert_snapshot!(sheet(&mut model, latency::draw, &[(65, 11), (80, 8)]));
 }

@@ -152,10 +152,9 @@ impl Map {
         if self.x > 0 {
             canvas.put(self.x - 1, y, "└", theme.dim);
         }
-        time::line(canvas, self.x, y, &self.axis, scene.history, theme.dim);
-        if let Some(x) = self.cursor(scene) {
-            canvas.put(x, y, "▲", theme.accent);
-        }
+        let selected = scene.ui.cursor.and_then(|tick| self.axis.cell_of(tick));
+        let (x, axis, history) = (self.x, &self.axis, scene.history);
+        time::line(canvas, x, y, axis, history, theme, selected);
     }
 
     fn cursor(&self, scene: &Scene<'_>) -> Option<usize> {

@@ -23,10 +23,15 @@ pub mod scenarios;
 pub mod steps;
 #[cfg(test)]
 mod chart_tests;
+mod gauge;
 pub mod happening;
+pub mod histogram;
 pub mod latency;
 mod measured;
+pub mod percentiles;
 pub mod rates;
+pub mod resources;
+pub mod scrubber;
 pub mod timeline;
 
 use ratatui::buffer::Buffer;

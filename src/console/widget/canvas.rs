@@ -155,6 +155,7 @@ fn spell(text: &str, ascii: bool) -> Cow<'_, str> {
             '│' | '┊' => spelt.push('|'),
             '└' | '┴' | '┬' | '┼' => spelt.push('+'),
             '▲' => spelt.push('^'),
+            '▼' => spelt.push('v'),
             c => (0..c.width().unwrap_or(0)).for_each(|_| spelt.push('?')),
         }
     }

@@ -121,7 +121,7 @@ fn middle(bin: usize) -> f64 {
 /// Shares from which on each of eight shades begins. The tail matters more than the body, so they are not even.
 const SHADES: [f64; 8] = [0.0, 0.003, 0.01, 0.03, 0.08, 0.16, 0.28, 0.45];
 
-/// Rows among which the shares are as dark as [`SHADES`] says; among more of them each has less.
+/// Rows among which shares are as dark as [`SHADES`] says; among more of them each has less, and is shaded for more.
 const ROWS: f64 = 8.0;
 
 /// Glyph and style of a share in one of so many rows; nothing for none.
@@ -129,7 +129,7 @@ pub fn shade(share: f64, rows: usize, theme: &Theme) -> Option<(&'static str, St
     if share <= 0.0 {
         return None;
     }
-    let share = share * (rows as f64 / ROWS).max(1.0);
+    let share = share * (rows as f64 / ROWS).max(1.0).sqrt();
     let level = SHADES.partition_point(|&from| from <= share).max(1) - 1;
     let style = theme.heat.len().checked_sub(1).map_or(theme.text, |top| {
         theme.heat[level * top / (SHADES.len() - 1)]

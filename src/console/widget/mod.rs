@@ -11,6 +11,7 @@ pub mod linear;
 pub mod log;
 pub mod spark;
 pub mod time;
+pub mod trend;
 
 pub use axis::{Axis, Column};
 pub use canvas::Canvas;

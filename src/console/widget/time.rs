@@ -1,9 +1,8 @@
 //! Times along an axis.
 
-use ratatui::style::Style;
-
 use super::axis::Axis;
 use super::canvas::{Canvas, width};
+use crate::console::theme::Theme;
 use crate::history::History;
 use crate::verdict::format;
 
@@ -36,15 +35,18 @@ fn is_long(history: &History) -> bool {
     planned.max(so_far) >= 3_600_000_000
 }
 
-/// Draws a line of time from column `x` on, with the moments of round times written into it.
+/// Draws a line of time from column `x` on, with the moments of round times written into it, and with a sign below the
+/// selected column.
 pub fn line(
     canvas: &mut Canvas<'_>,
     x: usize,
     y: usize,
     axis: &Axis,
     history: &History,
-    style: Style,
+    theme: &Theme,
+    selected: Option<usize>,
 ) {
+    let style = theme.dim;
     canvas.fill(x, x + axis.cells, y, "─", style);
     let seconds = |cell: usize| axis.begin_of(axis.ticks_of(cell).0) as f64 / 1e6;
     let column = axis.ticks_per_cell as f64 * axis.tick_us as f64 / 1e6;
@@ -59,9 +61,14 @@ pub fn line(
             continue;
         }
         let text = moment(history, (round * 1e6) as u64);
-        if cell + width(&text) + 2 <= axis.cells {
+        let end = cell + 1 + width(&text);
+        let covered = selected.is_some_and(|selected| (cell + 1..end).contains(&selected));
+        if end < axis.cells && !covered {
             canvas.put(x + cell, y, "┴", style);
             canvas.put(x + cell + 1, y, &text, style);
         }
+    }
+    if let Some(cell) = selected {
+        canvas.put(x + cell, y, "▲", theme.accent);
     }
 }
