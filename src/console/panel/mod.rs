@@ -3,6 +3,8 @@
 //! A panel is a function from a [`Scene`] to cells of a buffer. It draws inside the area that it is given, whatever its
 //! size, and never panics when that is too small; what does not fit is left out whole, never cut inside a number.
 
+#[cfg(test)]
+mod chart_tests;
 pub mod confirm;
 pub mod events;
 pub mod exemplars;
@@ -11,27 +13,25 @@ pub mod faults;
 pub(crate) mod fixture;
 pub mod footer;
 pub mod gates;
+mod gauge;
+pub mod happening;
 pub mod header;
 pub mod help;
+pub mod histogram;
+pub mod latency;
 pub mod log;
+mod measured;
 pub mod menu;
 pub mod overlay;
 pub mod palette;
-pub mod prompt;
-pub mod samples;
-pub mod scenarios;
-pub mod steps;
-#[cfg(test)]
-mod chart_tests;
-mod gauge;
-pub mod happening;
-pub mod histogram;
-pub mod latency;
-mod measured;
 pub mod percentiles;
+pub mod prompt;
 pub mod rates;
 pub mod resources;
+pub mod samples;
+pub mod scenarios;
 pub mod scrubber;
+pub mod steps;
 pub mod timeline;
 
 use ratatui::buffer::Buffer;

@@ -39,6 +39,16 @@ fn has_gauges(scene: &Scene<'_>) -> bool {
     window.is_some_and(|window| !window.gauges.is_empty())
 }
 
+/// Lines that it wants beside other panels.
+pub fn height(scene: &Scene<'_>) -> u16 {
+    let gauges = scene
+        .history
+        .window()
+        .map_or(0, |window| window.gauges.len());
+    let lines = if gauges > 0 { gauges } else { GENERATOR_ROWS };
+    lines as u16
+}
+
 /// Draws the panel without a border or a title.
 pub fn draw(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     let mut canvas = Canvas::new(buf, area, &scene.theme.glyphs);
