@@ -6,8 +6,10 @@
 
 use std::collections::BTreeMap;
 
-use super::bucket::{Bucket, Classes, Flow, GeneratorPeak, add_counts, class_of};
+use super::bucket::{Bucket, Classes, Flow, GeneratorPeak, StepBucket, add_counts, class_of};
+use super::packed::Packed;
 use super::select::Selection;
+use super::stretch::Stretch;
 use crate::session::hist::Hist;
 use crate::session::record::{Bottleneck, ErrorKind, StepTick, Tick};
 
@@ -217,6 +219,17 @@ impl Pool {
         }
     }
 
+    fn add_packed(&mut self, packed: &Packed) {
+        for (index, count) in packed.iter() {
+            let (page, place) = (index as usize / Self::PAGE, index as usize % Self::PAGE);
+            if self.pages.len() <= page {
+                self.pages.resize(page + 1, None);
+            }
+            let page = self.pages[page].get_or_insert_with(|| Box::new([0; Self::PAGE]));
+            page[place] = page[place].saturating_add(count);
+        }
+    }
+
     fn add_to(&self, sum: &mut Hist) {
         let pages = (0..)
             .zip(&self.pages)
@@ -254,6 +267,23 @@ impl Cell {
             service.add(tick.service());
         }
         self.response.add(&tick.response);
+    }
+
+    fn add_bucket(&mut self, bucket: &StepBucket, status: Option<&BTreeMap<u16, u64>>) {
+        self.requests = self.requests.saturating_add(bucket.requests);
+        add_counts(&mut self.errors, &bucket.errors);
+        if let Some(status) = status {
+            add_counts(&mut self.status, status);
+        }
+        self.bytes_in = self.bytes_in.saturating_add(bucket.bytes_in);
+        self.bytes_out = self.bytes_out.saturating_add(bucket.bytes_out);
+        if bucket.service.is_some() && self.service.is_none() {
+            self.service = Some(self.response.clone());
+        }
+        if let Some(service) = &mut self.service {
+            service.add_packed(bucket.service());
+        }
+        self.response.add_packed(&bucket.response);
     }
 }
 
@@ -309,6 +339,39 @@ impl Exact {
                 *generator.causes.entry(cause).or_default() += 1;
             }
         }
+    }
+
+    /// Adds frames by their sums, of which `bucket` is the part whose indexes have been checked.
+    pub(super) fn add_stretch(&mut self, stretch: &Stretch, bucket: &Bucket) {
+        let phase = bucket.phase;
+        let of_phase = self.phases.entry(phase).or_default();
+        if of_phase.ticks == 0 {
+            of_phase.start = bucket.at.saturating_sub(bucket.micros);
+        }
+        of_phase.end = of_phase.end.max(bucket.at);
+        of_phase.ticks += bucket.ticks;
+        of_phase.micros = of_phase.micros.saturating_add(bucket.micros);
+        of_phase.load = of_phase.load.max(stretch.load_max);
+        of_phase.bottleneck_ticks += bucket.generator.bottleneck_ticks;
+        add_counts(&mut of_phase.causes, &bucket.generator.causes);
+        for step in &bucket.steps {
+            let cell = self.cells.entry((phase, step.step)).or_default();
+            cell.add_bucket(step, stretch.status.get(&step.step));
+        }
+        for (index, flow) in bucket.scenarios.iter().enumerate() {
+            self.flows.entry((phase, index)).or_default().add(flow);
+        }
+        let generator = &mut self.generator;
+        generator.ticks += bucket.ticks;
+        generator.peak = generator.peak.or(bucket.generator.peak);
+        generator.due = generator.due.saturating_add(bucket.generator.due);
+        generator.begun = generator.begun.saturating_add(bucket.generator.begun);
+        generator.late.add_packed(&bucket.generator.late);
+        generator.bottleneck_ticks += bucket.generator.bottleneck_ticks;
+        add_counts(&mut generator.causes, &bucket.generator.causes);
+        let seconds = bucket.micros as f64 / 1e6 / bucket.ticks.max(1) as f64;
+        generator.cpu_seconds += stretch.cpu_sum * seconds;
+        generator.recorder_seconds += stretch.recorder_sum * seconds;
     }
 
     /// The sum over `phases`, in their own time; over the whole window, the drain included, when there are none.

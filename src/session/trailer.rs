@@ -20,7 +20,10 @@ use super::check::MAX_TICK;
 use super::coarse::Coarse;
 use super::frame::{Parsed, TRAILER_MAGIC, skippable_header};
 use super::hist::Hist;
-use super::record::{ErrorKind, Event, Gap, Happening, Record, StepTick, Tick};
+use super::record::{
+    Bottleneck, ErrorKind, Event, Exemplar, Gap, GeneratorTick, Happening, Record, Sample,
+    ScenarioState, ScenarioTick, StepTick, Tick,
+};
 
 /// Bytes of a footer.
 pub(super) const FOOTER: usize = 72;
@@ -34,6 +37,10 @@ const MAX_JSON: usize = 32 << 20;
 const MAX_EVENTS: usize = 200;
 /// Characters of an event's text that a trailer keeps.
 const MAX_TEXT: usize = 120;
+/// Slowest requests that a trailer keeps.
+const MAX_SLOW: usize = 5;
+/// Samples that a trailer keeps.
+const MAX_SAMPLES: usize = 20;
 
 /// What happened in one frame, summed.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -54,13 +61,83 @@ pub struct Aggregates {
     /// The first events, texts cut short.
     #[serde(default)]
     pub events: Vec<Event>,
-    /// Gaps stated in it.
+    /// Gaps among its ticks, stated or not.
     #[serde(default)]
     pub gaps: Vec<Gap>,
+    /// Where its ticks lie; absent when there are none, and in trailers of early versions, whose frames have to be read
+    /// by their ticks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub course: Option<Course>,
+    /// The generator.
+    #[serde(default, rename = "gen", skip_serializing_if = "Option::is_none")]
+    pub generator: Option<GeneratorSum>,
+    /// The slowest requests, slowest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub slow: Vec<Exemplar>,
+    /// The first samples.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub samples: Vec<Sample>,
 }
 
-/// One scenario in one frame: the sums of the members of the same name of its ticks.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+/// Where the ticks of a frame lie. All of them are of one phase.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Course {
+    /// Its first tick.
+    pub first: u64,
+    /// Its last tick.
+    pub last: u64,
+    /// End of the last tick, µs since the window began.
+    pub at: u64,
+    /// Wall clock at that moment.
+    pub wall: u64,
+    /// The phase.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<usize>,
+    /// Load factor at the end of the last tick.
+    pub load: f64,
+    /// Highest load factor at the end of a tick.
+    pub load_max: f64,
+    /// Time from tick to tick, µs, of those ticks that come right after another.
+    pub micros: u64,
+    /// Ticks without the one before them, whose length is therefore not known.
+    pub loose: u64,
+}
+
+/// The generator in one frame.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct GeneratorSum {
+    /// Send-time error, µs, with 2 significant figures.
+    pub late: Hist,
+    /// Largest value of any tick, likewise of the next five.
+    pub lag_us: u64,
+    /// CPU of the process, in cores.
+    pub cpu: f64,
+    /// CPU of the busiest worker, in cores.
+    pub worker_cpu: f64,
+    /// Resident memory, bytes.
+    pub rss: u64,
+    /// Open files.
+    pub files: u64,
+    /// Limit on open files.
+    pub files_max: u64,
+    /// Sum over the ticks of the CPU of the process, in cores.
+    pub cpu_sum: f64,
+    /// Sum over the ticks of the CPU of the recording thread, in cores.
+    pub recorder_sum: f64,
+    /// Arrivals due.
+    pub due: u64,
+    /// Arrivals taken up.
+    pub begun: u64,
+    /// Ticks in which it was the bottleneck.
+    #[serde(default)]
+    pub bottleneck_ticks: u64,
+    /// Those ticks by cause.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub causes: BTreeMap<Bottleneck, u64>,
+}
+
+/// One scenario in one frame: the sums of the members of the same name of its ticks, and what the last of them says.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ScenarioSum {
     /// Journeys that became due.
     pub due: u64,
@@ -70,6 +147,45 @@ pub struct ScenarioSum {
     pub finished: u64,
     /// Arrivals dropped.
     pub dropped: u64,
+    /// Its state at the end.
+    #[serde(default)]
+    pub state: ScenarioState,
+    /// Arrivals a second, or users, asked for at the end.
+    #[serde(default)]
+    pub asked: f64,
+    /// Journeys in flight at the end.
+    #[serde(default)]
+    pub in_flight: u64,
+    /// Most journeys in flight at the end of any tick.
+    #[serde(default)]
+    pub in_flight_max: u64,
+    /// Users alive at the end.
+    #[serde(default)]
+    pub users: u64,
+    /// Open connections at the end.
+    #[serde(default)]
+    pub connections: u64,
+    /// Whether an operator's setting overrode the schedule at the end.
+    #[serde(default)]
+    pub by_hand: bool,
+}
+
+impl ScenarioSum {
+    fn add(&mut self, tick: &ScenarioTick) {
+        *self = Self {
+            due: self.due.saturating_add(tick.due),
+            begun: self.begun.saturating_add(tick.begun),
+            finished: self.finished.saturating_add(tick.finished),
+            dropped: self.dropped.saturating_add(tick.dropped),
+            state: tick.state,
+            asked: tick.asked,
+            in_flight: tick.in_flight,
+            in_flight_max: self.in_flight_max.max(tick.in_flight),
+            users: tick.users,
+            connections: tick.connections,
+            by_hand: tick.by_hand,
+        };
+    }
 }
 
 /// One step in one frame.
@@ -82,6 +198,15 @@ pub struct StepSum {
     /// Failed requests by kind.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub errors: BTreeMap<ErrorKind, u64>,
+    /// Answers by status code.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub status: BTreeMap<u16, u64>,
+    /// Bytes received.
+    #[serde(default)]
+    pub bytes_in: u64,
+    /// Bytes sent.
+    #[serde(default)]
+    pub bytes_out: u64,
     /// Response times, µs, with 2 significant figures: each at the top of a bucket at most 1/128 of it wide.
     pub response: Hist,
     /// Service times, µs, likewise. Absent when equal to `response`.
@@ -125,6 +250,11 @@ pub(super) struct Folder {
     sums: Aggregates,
     steps: BTreeMap<usize, StepFold>,
     series: Vec<Option<(f64, f64, f64)>>,
+    late: Coarse,
+    /// The tick before the next one and its end, when that was recorded: also the last one of the frame before.
+    pub before: Option<(u64, u64)>,
+    /// Last tick seen or stated as missing in this frame.
+    passed: u64,
     /// First tick; 0 when there is none.
     pub first: u64,
     /// Last tick; 0 when there is none.
@@ -138,6 +268,9 @@ pub(super) struct Folder {
 struct StepFold {
     requests: u64,
     errors: BTreeMap<ErrorKind, u64>,
+    status: BTreeMap<u16, u64>,
+    bytes_in: u64,
+    bytes_out: u64,
     response: Coarse,
     /// `None` as long as it is equal to `response`.
     service: Option<Coarse>,
@@ -146,8 +279,14 @@ struct StepFold {
 impl StepFold {
     fn add(&mut self, step: &StepTick) {
         self.requests = self.requests.saturating_add(step.requests);
+        self.bytes_in = self.bytes_in.saturating_add(step.bytes_in);
+        self.bytes_out = self.bytes_out.saturating_add(step.bytes_out);
         for (&kind, &count) in &step.errors {
             let total = self.errors.entry(kind).or_default();
+            *total = total.saturating_add(count);
+        }
+        for (&status, &count) in &step.status {
+            let total = self.status.entry(status).or_default();
             *total = total.saturating_add(count);
         }
         if step.service.is_some() && self.service.is_none() {
@@ -164,6 +303,9 @@ impl StepFold {
             step,
             requests: self.requests,
             errors: self.errors.clone(),
+            status: self.status.clone(),
+            bytes_in: self.bytes_in,
+            bytes_out: self.bytes_out,
             response: self.response.hist(),
             service: self.service.as_ref().map(Coarse::hist),
         }
@@ -187,17 +329,96 @@ impl Folder {
                     self.sums.events.push(brief(event));
                 }
             }
-            Record::Gap(gap) => self.sums.gaps.push(gap.clone()),
+            Record::Gap(gap) => {
+                self.passed = self.passed.max(gap.to);
+                self.sums.gaps.push(gap.clone());
+            }
+            Record::Sample(sample) => {
+                if self.sums.samples.len() < MAX_SAMPLES {
+                    self.sums.samples.push(sample.clone());
+                }
+            }
             Record::End(end) => self.to = self.to.max(end.at),
-            Record::Window(_) | Record::Sample(_) | Record::Unknown => {}
+            Record::Window(_) | Record::Unknown => {}
+        }
+    }
+
+    /// The phase of its ticks; `None` as long as there are none.
+    pub fn phase(&self) -> Option<Option<usize>> {
+        self.sums.course.map(|course| course.phase)
+    }
+
+    fn course(&mut self, tick: &Tick) {
+        let before = match self.before {
+            Some((n, at)) if n + 1 == tick.n => Some(at),
+            None if tick.n == 1 => Some(0),
+            _ => None,
+        };
+        let length = before
+            .and_then(|at| tick.at.checked_sub(at))
+            .filter(|&length| length > 0);
+        self.before = Some((tick.n, tick.at));
+        let course = self.sums.course.get_or_insert_with(|| Course {
+            first: tick.n,
+            load_max: tick.load,
+            ..Course::default()
+        });
+        *course = Course {
+            first: course.first,
+            last: tick.n,
+            at: tick.at,
+            wall: tick.wall,
+            phase: tick.phase,
+            load: tick.load,
+            load_max: course.load_max.max(tick.load),
+            micros: course.micros.saturating_add(length.unwrap_or(0)),
+            loose: course.loose + u64::from(length.is_none()),
+        };
+    }
+
+    fn generator(&mut self, tick: &GeneratorTick) {
+        self.late.add(&tick.late);
+        let sum = self.sums.generator.get_or_insert_default();
+        sum.lag_us = sum.lag_us.max(tick.lag_us);
+        sum.cpu = sum.cpu.max(tick.cpu);
+        sum.worker_cpu = sum.worker_cpu.max(tick.worker_cpu);
+        sum.rss = sum.rss.max(tick.rss);
+        sum.files = sum.files.max(tick.files);
+        sum.files_max = sum.files_max.max(tick.files_max);
+        sum.cpu_sum += tick.cpu;
+        sum.recorder_sum += tick.recorder_cpu;
+        sum.due = sum.due.saturating_add(tick.due);
+        sum.begun = sum.begun.saturating_add(tick.begun);
+        sum.bottleneck_ticks += u64::from(!tick.bottleneck.is_empty());
+        for &cause in &tick.bottleneck {
+            *sum.causes.entry(cause).or_default() += 1;
+        }
+    }
+
+    fn slow(&mut self, exemplar: &Exemplar) {
+        let kept = &mut self.sums.slow;
+        let place = kept.partition_point(|slow| slow.response >= exemplar.response);
+        if place < MAX_SLOW {
+            kept.insert(place, exemplar.clone());
+            kept.truncate(MAX_SLOW);
         }
     }
 
     fn tick(&mut self, tick: &Tick) {
         if self.first == 0 {
             self.first = tick.n;
+        } else if self.passed + 1 < tick.n {
+            self.sums.gaps.push(Gap {
+                from: self.passed + 1,
+                to: tick.n - 1,
+                why: "not in the recording".to_owned(),
+            });
         }
+        self.passed = tick.n;
         self.last = tick.n;
+        self.course(tick);
+        self.generator(&tick.generator);
+        tick.slow.iter().for_each(|exemplar| self.slow(exemplar));
         self.to = self.to.max(tick.at);
         self.sums.ticks += 1;
         if self.sums.scenarios.len() < tick.scenarios.len() {
@@ -206,10 +427,7 @@ impl Folder {
                 .resize_with(tick.scenarios.len(), ScenarioSum::default);
         }
         for (sum, scenario) in self.sums.scenarios.iter_mut().zip(&tick.scenarios) {
-            sum.due = sum.due.saturating_add(scenario.due);
-            sum.begun = sum.begun.saturating_add(scenario.begun);
-            sum.finished = sum.finished.saturating_add(scenario.finished);
-            sum.dropped = sum.dropped.saturating_add(scenario.dropped);
+            sum.add(scenario);
         }
         for step in &tick.steps {
             self.steps.entry(step.step).or_default().add(step);
@@ -247,6 +465,10 @@ impl Folder {
                 .filter_map(|(index, sum)| sum.map(|(min, max, last)| (index, min, max, last)))
                 .filter(finite)
                 .collect(),
+            generator: self.sums.generator.clone().map(|sum| GeneratorSum {
+                late: self.late.hist(),
+                ..sum
+            }),
             ..self.sums.clone()
         }
     }

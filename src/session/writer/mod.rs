@@ -152,6 +152,8 @@ pub(in crate::session) struct Standing {
     pub written: u64,
     /// Last tick that was given to the writer.
     pub seen: u64,
+    /// Last tick that is in the file, and its `at`.
+    pub tick: Option<(u64, u64)>,
 }
 
 impl Standing {
