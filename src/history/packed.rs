@@ -86,6 +86,11 @@ fn put(bytes: &mut Vec<u8>, mut value: u64) {
 }
 
 fn take(rest: &mut &[u8]) -> Option<u64> {
+    // Nearly all are of one byte; charts decode hundreds of thousands of them a frame.
+    if let [byte @ 0..0x80, tail @ ..] = *rest {
+        *rest = tail;
+        return Some(u64::from(*byte));
+    }
     let mut value = 0u64;
     let mut shift = 0;
     loop {

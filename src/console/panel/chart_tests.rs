@@ -1,13 +1,17 @@
 //! What the charts look like, at the sizes that matter, with and without colours.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use ratatui::backend::{Backend, CrosstermBackend};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::{Draw, histogram, latency, percentiles, rates, resources, scrubber, timeline};
+use super::{Draw, Scene, histogram, latency, percentiles, rates, resources, scrubber, timeline};
 use crate::console::model::{Cell, Kind, Model, Over, Overview, Place, PlaceKind, Span, View};
-use crate::console::testing::{drawn, model};
+use crate::console::testing::{drawn, model, records};
 use crate::console::theme::{Glyphs, Theme};
 use crate::history::History;
+use crate::session::record::Record;
 
 const DRAWS: [Draw; 7] = [
     histogram::draw,
@@ -95,7 +99,8 @@ fn nothing_panics_at_any_size() {
         };
         for (width, height) in sizes(place as u16) {
             for draw in DRAWS {
-                drawn(&model, draw, width, height);
+                let text = drawn(&model, draw, width, height);
+                assert!(place % 2 == 0 || text.is_ascii(), "{text}");
             }
         }
     }
@@ -208,4 +213,69 @@ fn a_selected_moment_is_marked_and_its_numbers_are_written() {
     model.ui.cursor = Some(606);
     model.ui.step = Some(3);
     insta::assert_snapshot!(sheet(&mut model, latency::draw, &[(65, 11), (80, 8)]));
+}
+
+/// The charts of the overview at 120x36 in one buffer.
+fn overview(model: &Model) -> Buffer {
+    let mut buffer = Buffer::empty(Rect::new(0, 0, 120, 16));
+    let deck = &model.decks[0];
+    let scene = Scene {
+        deck,
+        history: deck.shown(),
+        ui: &model.ui,
+        theme: &model.theme,
+        keymap: &model.keymap,
+    };
+    latency::draw(&scene, Rect::new(0, 0, 62, 12), &mut buffer);
+    resources::draw(&scene, Rect::new(64, 0, 56, 6), &mut buffer);
+    rates::draw(&scene, Rect::new(0, 12, 118, 1), &mut buffer);
+    timeline::draw(&scene, Rect::new(0, 13, 118, 2), &mut buffer);
+    buffer
+}
+
+/// Bytes that a terminal is sent for each of the seconds after `from`.
+fn bytes_a_second(from: u64, to: u64) -> Vec<usize> {
+    let mut model = model(0);
+    let mut before = None;
+    let mut bytes = Vec::new();
+    for record in records(to) {
+        model.decks[0].live.apply(&record);
+        if !matches!(record, Record::Tick(_)) || model.decks[0].tick() < from {
+            continue;
+        }
+        let now = overview(&model);
+        if let Some(before) = before.replace(now.clone()) {
+            let mut sent = Vec::new();
+            let changes: Vec<_> = Buffer::diff(&before, &now);
+            CrosstermBackend::new(&mut sent)
+                .draw(changes.into_iter())
+                .unwrap();
+            bytes.push(sent.len());
+        }
+    }
+    bytes
+}
+
+#[test]
+fn a_second_of_the_overviews_charts_takes_few_bytes() {
+    let bytes = bytes_a_second(320, 420);
+    let mean = bytes.iter().sum::<usize>() / bytes.len();
+    assert!(mean < 2_000, "{bytes:?}");
+}
+
+#[test]
+fn what_was_not_recorded_is_a_gap_on_every_chart() {
+    let mut model = model(0);
+    for record in records(200) {
+        let lost = matches!(&record, Record::Tick(tick) if (61..=90).contains(&tick.n));
+        if !lost {
+            model.decks[0].live.apply(&record);
+        }
+    }
+    let sheet = [
+        drawn(&model, latency::draw, 65, 8),
+        drawn(&model, rates::draw, 65, 4),
+        drawn(&model, resources::draw, 65, 2),
+    ];
+    insta::assert_snapshot!(sheet.concat());
 }

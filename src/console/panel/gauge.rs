@@ -1,4 +1,4 @@
-//! Gauges and the generator's own resources, as rows: their course over an axis, their value, their state.
+//! Gauges as rows: their course over an axis, their value, their state.
 //!
 //! A bucket of the history names only the series that changed in it, so a course carries each value on until the next.
 
@@ -82,12 +82,20 @@ fn round(value: f64) -> f64 {
 
 /// A bound: `> 400MiB`.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Bound {
+pub struct Bound {
     cmp: Cmp,
     value: f64,
 }
 
 impl Bound {
+    /// More than this.
+    pub fn above(value: f64) -> Self {
+        Self {
+            cmp: Cmp::Greater,
+            value,
+        }
+    }
+
     fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         let signs = [
@@ -145,8 +153,10 @@ pub struct Reading {
     pub text: Option<String>,
     /// Its state then.
     pub level: Level,
-    warn: Option<Bound>,
-    crit: Option<Bound>,
+    /// When to look at it.
+    pub warn: Option<Bound>,
+    /// When it is out of bounds.
+    pub crit: Option<Bound>,
 }
 
 impl Reading {
@@ -169,7 +179,7 @@ impl Reading {
     }
 
     /// Everything but the value.
-    fn new(name: &str, unit: Unit, columns: Vec<Column<f64>>) -> Self {
+    pub fn new(name: &str, unit: Unit, columns: Vec<Column<f64>>) -> Self {
         Self {
             name: name.to_owned(),
             unit,
@@ -181,7 +191,9 @@ impl Reading {
         }
     }
 
-    fn at(mut self, value: Option<f64>) -> Self {
+    /// With its value, and the state that it means.
+    #[must_use]
+    pub fn at(mut self, value: Option<f64>) -> Self {
         self.text = value.map(|value| self.unit.text(value));
         self.level = value.map_or(Level::Good, |value| self.level_of(value));
         self
@@ -331,82 +343,26 @@ fn before(
     found
 }
 
-/// The rows of the generator, in their order.
-pub const GENERATOR: [&str; 7] = [
-    "cpu cores",
-    "busiest worker",
-    "memory",
-    "event loop lag",
-    "sent late p99",
-    "open files",
-    "connections",
-];
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-#[derive(Debug, Clone, Default)]
-struct Own {
-    peak: crate::history::bucket::GeneratorPeak,
-    late: Option<f64>,
-    connections: u64,
-}
-
-/// The generator's own resources.
-pub fn generator(scene: &Scene<'_>, axis: &Axis) -> Vec<Reading> {
-    let own = axis.fold(scene.history, |own: &mut Own, bucket| {
-        own.peak = own.peak.or(bucket.generator.peak);
-        own.connections = bucket.scenarios.iter().map(|flow| flow.connections).sum();
-        if let Some(late) = late(bucket) {
-            own.late = Some(own.late.map_or(late, |before| before.max(late)));
+    #[test]
+    fn bounds_are_read_in_the_units_of_a_profile() {
+        let cases = [
+            ("> 400MiB", 419_430_400.0),
+            ("> 80%", 0.8),
+            (">= 2s", 2.0),
+            ("< 250ms", 0.25),
+            ("= 3", 3.0),
+            ("> 1.5k", 1_500.0),
+            ("> 100/s", 100.0),
+        ];
+        for (text, value) in cases {
+            let bound = Bound::parse(text).unwrap();
+            assert!((bound.value - value).abs() < 1e-9, "{text}: {bound:?}");
         }
-    });
-    let selected = scene.ui.cursor.and_then(|tick| axis.cell_of(tick));
-    let now = match selected {
-        Some(cell) => own[cell].seen().cloned(),
-        None => scene.history.last_tick().map(|bucket| Own {
-            peak: bucket.generator.peak,
-            late: late(bucket),
-            connections: bucket.scenarios.iter().map(|flow| flow.connections).sum(),
-        }),
-    };
-    let row = |name: &str, unit: Unit, value: fn(&Own) -> Option<f64>| {
-        let columns = own.iter().map(|column| column.and_then(value)).collect();
-        Reading::new(name, unit, columns).at(now.as_ref().and_then(value))
-    };
-    let [cpu, worker, memory, lag, sent, files, connections] = GENERATOR;
-    let mut rows = vec![
-        row(cpu, Unit::Cores, |own| Some(own.peak.cpu)),
-        row(worker, Unit::Ratio, |own| Some(own.peak.worker_cpu)),
-        row(memory, Unit::Bytes, |own| Some(own.peak.rss as f64)),
-        row(lag, Unit::Seconds, |own| Some(own.peak.lag_us as f64 / 1e6)),
-        row(sent, Unit::Seconds, |own| own.late.map(|late| late / 1e6)),
-        row(files, Unit::Count, |own| Some(own.peak.files as f64)),
-        row(connections, Unit::Count, |own| Some(own.connections as f64)),
-    ];
-    rows[1].warn = Some(Bound {
-        cmp: Cmp::Greater,
-        value: 0.9,
-    });
-    if let Some(most) = now
-        .as_ref()
-        .map(|own| own.peak.files_max)
-        .filter(|&most| most > 0)
-    {
-        let files = &mut rows[5];
-        files.warn = Some(Bound {
-            cmp: Cmp::Greater,
-            value: most as f64 * 0.9,
-        });
-        let most = format::count_short(most as f64);
-        files.text = files.text.take().map(|open| format!("{open}/{most}"));
+        assert_eq!(Bound::parse("400MiB"), None);
+        assert_eq!(Bound::parse("> much"), None);
     }
-    for row in &mut rows {
-        let value = row.columns.iter().rev().find_map(Column::seen).copied();
-        row.level = value.map_or(Level::Good, |value| row.level_of(value));
-    }
-    rows
-}
-
-/// The send-time error that 99 % of a bucket's arrivals stayed below, µs.
-fn late(bucket: &Bucket) -> Option<f64> {
-    let late = &bucket.generator.late;
-    (!late.is_empty()).then(|| late.unpack().quantile(0.99) as f64)
 }

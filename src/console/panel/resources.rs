@@ -6,7 +6,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::Scene;
-use super::gauge::{Level, Reading, Unit, gauges, generator};
+use super::gauge::{Level, Reading, Unit, gauges};
+use super::own;
 use crate::console::model::View;
 use crate::console::theme::Theme;
 use crate::console::widget::linear::LinearScale;
@@ -84,7 +85,7 @@ pub fn draw(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
             scene,
             &layout,
             &axis,
-            generator(scene, &axis),
+            own::rows(scene, &axis),
             (y, height),
             &mut canvas,
         );
@@ -99,7 +100,7 @@ fn names(scene: &Scene<'_>, both: bool) -> Vec<String> {
     let gauges = window.map_or(&[][..], |window| &window.gauges);
     let mut names: Vec<String> = gauges.iter().map(|gauge| gauge.name.clone()).collect();
     if both || names.is_empty() {
-        names.extend(super::gauge::GENERATOR.map(Into::into));
+        names.extend(own::NAMES.map(Into::into));
     }
     names
 }

@@ -12,8 +12,9 @@ use ratatui::style::Style;
 
 use super::Scene;
 use crate::console::event::Speed;
-use crate::console::model::{Cell, Overview, PlaceKind};
+use crate::console::model::{Cell, Overview, Place, PlaceKind};
 use crate::console::widget::linear::LinearScale;
+use crate::console::widget::signs::{self, Sign};
 use crate::console::widget::{Canvas, canvas};
 use crate::verdict::format;
 
@@ -200,32 +201,37 @@ impl<'a> Track<'a> {
     fn draw_places(&self, scene: &Scene<'_>, canvas: &mut Canvas<'_>) {
         let (theme, places) = (scene.theme, &self.overview.places);
         canvas.fill(self.from, self.to, 0, "─", theme.border);
-        let phases: Vec<_> = places
-            .iter()
-            .filter(|place| place.kind == PlaceKind::Phase)
-            .collect();
-        for (number, phase) in phases.iter().enumerate() {
-            let x = self.x(phase.tick);
-            let end = phases
-                .get(number + 1)
-                .map_or(self.to, |next| self.x(next.tick));
-            let name = x + usize::from(number > 0);
+        let mut named = vec![false; self.to];
+        let phases = places.iter().filter(|place| place.kind == PlaceKind::Phase);
+        let mut phases = phases.enumerate().peekable();
+        while let Some((number, phase)) = phases.next() {
+            let begin = self.x(phase.tick);
+            let end = phases.peek().map_or(self.to, |next| self.x(next.1.tick));
+            let name = begin + usize::from(number > 0);
             if number > 0 {
-                canvas.put(x, 0, "┊", theme.dim);
+                canvas.put(begin, 0, "┊", theme.dim);
             }
-            if end > name + 1 {
-                canvas.put_cut(name, 0, end - name, &phase.text, theme.text);
+            let text = canvas::cut(&phase.text, end.saturating_sub(name));
+            if end > name + 1 && canvas.put(name, 0, &text, theme.text) {
+                named[name..name + canvas::width(&text)].fill(true);
             }
         }
-        for place in places {
-            let (glyph, style) = match place.kind {
-                PlaceKind::Phase | PlaceKind::Other => continue,
-                PlaceKind::Breach => (theme.glyphs.no, theme.bad),
-                PlaceKind::Mark => (theme.glyphs.mark, theme.accent),
-                PlaceKind::Fault => (theme.glyphs.on, theme.warn),
+        let sign = |place: &Place| {
+            let (glyph, style, rank) = match place.kind {
+                PlaceKind::Phase | PlaceKind::Other => return None,
+                PlaceKind::Breach => (theme.glyphs.no, theme.bad, 3),
+                PlaceKind::Fault => (theme.glyphs.on, theme.warn, 2),
+                PlaceKind::Mark => (theme.glyphs.mark, theme.accent, 1),
             };
-            canvas.put(self.x(place.tick), 0, glyph, style);
-        }
+            let x = self.x(place.tick);
+            Some(Sign {
+                x,
+                glyph,
+                style,
+                rank,
+            })
+        };
+        signs::draw(canvas, 0, places.iter().filter_map(sign).collect(), &named);
         if self.overview.from < self.overview.to {
             canvas.put(self.x(self.shown), 0, "▼", theme.accent);
         }

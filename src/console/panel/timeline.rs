@@ -11,6 +11,7 @@ use ratatui::layout::Rect;
 use super::Scene;
 use super::happening::{self, Told};
 use crate::console::model::PlaceKind;
+use crate::console::widget::signs::{self, Sign};
 use crate::console::widget::{Canvas, canvas, time};
 use crate::history::History;
 use crate::session::record::{Event, Happening};
@@ -193,45 +194,36 @@ fn draw_phases(scene: &Scene<'_>, canvas: &mut Canvas<'_>) {
 /// Marks, breaches and faults on the line, beside the names and not on them.
 fn draw_signs(scene: &Scene<'_>, line: Line, named: &[bool], canvas: &mut Canvas<'_>) {
     let theme = scene.theme;
-    let mut signs: Vec<(u64, &'static str, ratatui::style::Style, u8)> = Vec::new();
+    let mut signs: Vec<Sign> = Vec::new();
     for event in scene.history.events() {
         let Some(told) = happening::tell(scene.history, event, theme) else {
             continue;
         };
-        if let Some(glyph) = told.glyph {
-            signs.push((event.at, glyph, told.style, told.rank));
-        }
+        signs.extend(told.glyph.map(|glyph| Sign {
+            x: line.x(event.at),
+            glyph,
+            style: told.style,
+            rank: told.rank,
+        }));
     }
     // What a recording has still to show is known already.
     let shown = scene.history.last().map_or(0, |last| last.tick);
-    for place in scene
-        .deck
-        .overview
-        .places
-        .iter()
-        .filter(|place| place.tick > shown)
-    {
+    let places = scene.deck.overview.places.iter();
+    for place in places.filter(|place| place.tick > shown) {
         let glyph = match place.kind {
             PlaceKind::Breach => theme.glyphs.no,
             PlaceKind::Mark => theme.glyphs.mark,
             PlaceKind::Fault => theme.glyphs.on,
             PlaceKind::Phase | PlaceKind::Other => continue,
         };
-        let at = place.tick.saturating_mul(scene.history.tick_us());
-        signs.push((at, glyph, theme.dim, 0));
+        signs.push(Sign {
+            x: line.x(place.tick.saturating_mul(scene.history.tick_us())),
+            glyph,
+            style: theme.dim,
+            rank: 0,
+        });
     }
-    // What matters most comes to its place; the next moves right by a little.
-    signs.sort_by_key(|sign| std::cmp::Reverse((sign.3, sign.0)));
-    let mut taken = named.to_vec();
-    for (at, glyph, style, _) in signs {
-        let x = line.x(at);
-        let end = (x..named.len()).find(|&x| !named[x]);
-        let end = end.map_or(named.len(), |x| (x + 3).min(named.len()));
-        if let Some(x) = (x..end).find(|&x| !taken[x]) {
-            taken[x] = true;
-            canvas.put(x, 0, glyph, style);
-        }
-    }
+    signs::draw(canvas, 0, signs, named);
 }
 
 /// An event in words, when and by whom, and the columns that this takes.

@@ -75,12 +75,14 @@ impl Axis {
             .seconds()
             .map_or_else(|| planned(history).max(newest).max(ticks(60)), ticks);
         let ten = ticks(10);
-        let minute = history.depth().minute_width.max(ten);
+        let minute = ten.saturating_mul(6);
+        let long = history.depth().long_width.max(minute);
         // The history keeps single ticks for 15 minutes (9,000 at most), 10 s for three hours, then minutes.
         let resolution = |reach: u64| match reach {
             reach if reach <= ticks(900).min(9_000) => 1,
             reach if reach <= ticks(10_800) => ten,
-            _ => minute,
+            reach if reach <= ticks(MINUTES_REACH) => minute,
+            _ => long,
         };
         let mut ticks_per_cell = 1;
         // Coarser columns reach further back, maybe to where the history is coarser; once more settles it.

@@ -56,18 +56,6 @@ impl Bins {
         let all = self.count().max(1) as f64;
         counts.into_iter().map(|count| count as f64 / all).collect()
     }
-
-    /// About where a quantile lies, µs.
-    pub fn about(&self, q: f64) -> Option<f64> {
-        let all = self.count();
-        let rank = ((q * all as f64).ceil() as u64).max(1);
-        let mut seen = 0u64;
-        let found = self.0.iter().position(|&count| {
-            seen = seen.saturating_add(count);
-            seen >= rank
-        });
-        found.filter(|_| all > 0).map(middle)
-    }
 }
 
 /// The scale that holds all times of all columns; `None` when there are none.
@@ -167,7 +155,6 @@ mod tests {
         assert_eq!((scale.low(), scale.high()), (10_000.0, 1_000_000.0));
         let shares = bins.shares(&Rows::new(scale, 6));
         assert_eq!(shares, [0.9, 0.0, 0.0, 0.0, 0.0, 0.1]);
-        assert!((bins.about(0.99).unwrap() / 600_000.0 - 1.0).abs() < 0.05);
         assert_eq!(scale_of(std::iter::empty()), None);
     }
 

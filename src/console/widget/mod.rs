@@ -9,6 +9,7 @@ pub mod dense;
 pub mod heat;
 pub mod linear;
 pub mod log;
+pub mod signs;
 pub mod spark;
 pub mod time;
 pub mod trend;
