@@ -16,6 +16,7 @@ pub mod capture;
 pub mod clipboard;
 pub mod derived;
 pub mod event;
+pub mod feed;
 pub mod inbox;
 pub mod keymap;
 pub mod layout;

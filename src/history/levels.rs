@@ -19,7 +19,7 @@ use super::merge::Figures;
 /// How long every tick is kept, µs.
 pub const FULL: u64 = 15 * 60 * 1_000_000;
 /// How long 10 s are kept apart, µs.
-const TENS: u64 = 3600 * 1_000_000;
+pub const TENS: u64 = 3600 * 1_000_000;
 /// How long minutes are kept apart, µs.
 pub const MINUTES: u64 = 6 * 3600 * 1_000_000;
 /// Minutes in a bucket of the coarsest level, at first.

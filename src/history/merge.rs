@@ -136,7 +136,9 @@ mod tests {
             let mut exact = Hist::new();
             let packed: Vec<Packed> = parts.iter().map(|values| {
                 let mut hist = Hist::new();
-                values.iter().for_each(|&value| hist.record(value));
+                for &value in values {
+                    hist.record(value);
+                }
                 exact.merge(&hist);
                 Packed::from(&hist)
             }).collect();

@@ -73,16 +73,14 @@ impl Stretch {
         })
     }
 
-    /// Adds a later stretch, unless it is of another phase, or this one holds no tick.
-    ///
-    /// # Errors
-    /// The later one, when it does not fit.
-    pub fn join(&mut self, later: Self) -> Result<(), Self> {
+    /// Adds a later stretch, or gives it back: when it is of another phase, or one of the two holds no tick.
+    #[must_use]
+    pub fn join(&mut self, later: Self) -> Option<Self> {
         let (Some(bucket), Some(more)) = (&self.bucket, &later.bucket) else {
-            return Err(later);
+            return Some(later);
         };
         if bucket.phase != more.phase || bucket.to >= more.from {
-            return Err(later);
+            return Some(later);
         }
         let joined = Bucket::roll_up(&[bucket, more], &[], Figures::Two);
         self.bucket = joined.map(Arc::new);
@@ -99,7 +97,7 @@ impl Stretch {
         self.samples.extend(later.samples);
         self.events.extend(later.events);
         self.gaps.extend(later.gaps);
-        Ok(())
+        None
     }
 
     /// What is drawn of it; `None` when it holds no tick.
@@ -162,10 +160,9 @@ impl History {
         let bucket = self.known_bucket(whole);
         self.lost_before(bucket.phase);
         self.exact.add_stretch(stretch, &bucket);
-        stretch
-            .slow
-            .iter()
-            .for_each(|slow| self.log.keep_slow(slow));
+        for slow in &stretch.slow {
+            self.log.keep_slow(slow);
+        }
         for &(index, range) in &bucket.series {
             if let Some(value) = self.series.get_mut(index) {
                 *value = range.last;

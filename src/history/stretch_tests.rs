@@ -6,7 +6,7 @@ use super::testing::{PAY, Recording, fail, overload, step};
 use super::*;
 use crate::profile::model::Scope;
 use crate::session::record::{Number, ScenarioState};
-use crate::session::{Index, Writer};
+use crate::session::{Hist, Index, Writer};
 
 /// Three phases that change in the middle of frames, a hole, a stated gap, odd ticks, marks.
 fn recording() -> Recording {
@@ -80,8 +80,8 @@ fn by_frames(index: &Index, records: &[Record], cut: u64, until: u64, join: bool
         let stretch = Stretch::of(frame, &sums, history.tick_us()).unwrap();
         group = match group.take() {
             Some(mut before) if join => match before.join(stretch) {
-                Ok(()) => Some(before),
-                Err(stretch) => {
+                None => Some(before),
+                Some(stretch) => {
                     history.apply_stretch(&before);
                     Some(stretch)
                 }
@@ -122,8 +122,8 @@ fn assert_close(found: &Totals, right: &Totals) {
         }
     }
     let counts = |totals: &Totals| Totals {
-        response: Default::default(),
-        service: Default::default(),
+        response: Hist::default(),
+        service: Hist::default(),
         ..totals.clone()
     };
     assert!(counts(found) == counts(right));

@@ -6,6 +6,7 @@
 #[cfg(test)]
 mod chart_tests;
 pub mod confirm;
+mod counts;
 pub mod events;
 pub mod exemplars;
 pub mod faults;
@@ -13,7 +14,6 @@ pub mod faults;
 pub(crate) mod fixture;
 pub mod footer;
 pub mod gates;
-mod counts;
 mod gauge;
 pub mod happening;
 pub mod header;
@@ -24,8 +24,8 @@ pub mod log;
 mod measured;
 pub mod menu;
 pub mod overlay;
-pub mod palette;
 mod own;
+pub mod palette;
 pub mod percentiles;
 pub mod prompt;
 pub mod rates;

@@ -12,7 +12,7 @@
 //! and never lie across two buckets of the history. What a column shows does not depend on when it is drawn.
 
 use crate::console::model::Span;
-use crate::history::{Bucket, History, Slot};
+use crate::history::{Bucket, History, MINUTES, Slot, TENS};
 
 /// Lengths of columns, as multiples of the history's resolution, that give round times.
 const NICE: [u64; 17] = [
@@ -80,8 +80,8 @@ impl Axis {
         // The history keeps single ticks for 15 minutes (9,000 at most), 10 s for three hours, then minutes.
         let resolution = |reach: u64| match reach {
             reach if reach <= ticks(900).min(9_000) => 1,
-            reach if reach <= ticks(10_800) => ten,
-            reach if reach <= ticks(MINUTES_REACH) => minute,
+            reach if reach <= TENS / tick_us => ten,
+            reach if reach <= MINUTES / tick_us => minute,
             _ => long,
         };
         let mut ticks_per_cell = 1;

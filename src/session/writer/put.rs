@@ -85,7 +85,7 @@ impl Writer {
         let (Record::Tick(tick), Some(frame)) = (record, &self.frame) else {
             return false;
         };
-        frame.fold.phase().is_some_and(|phase| phase != tick.phase)
+        frame.fold.is_of_another(tick.phase)
     }
 
     /// The line that makes the next frame stand alone.
