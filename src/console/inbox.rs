@@ -33,6 +33,8 @@ pub enum Notice {
     Stop,
     /// It was continued.
     Continued,
+    /// The terminal has another size.
+    Resized,
     /// The terminal has taken what was written, or is dead.
     Drained,
 }

@@ -19,6 +19,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -47,7 +48,7 @@ const BUDGET: Duration = Duration::from_millis(10);
 const FAREWELL: Duration = Duration::from_secs(3);
 
 /// How often the keyboard's thread looks whether the console has ended.
-const LOOK: Duration = Duration::from_millis(200);
+const LOOK: Duration = Duration::from_millis(100);
 
 /// The feed, as the loop sees it. Each call returns at once; what comes of it comes in as an [`Event`].
 pub trait Outside {
@@ -143,6 +144,7 @@ pub fn run(
 /// When the system gives no thread.
 pub fn listen_to_keys(to: Sender, deaf: Duration) -> io::Result<Keys> {
     let ended = Arc::new(AtomicBool::new(false));
+    let (running, done) = mpsc::channel();
     let theirs = Arc::clone(&ended);
     let deaf_until = Instant::now() + deaf;
     thread::Builder::new()
@@ -156,7 +158,7 @@ pub fn listen_to_keys(to: Sender, deaf: Duration) -> io::Result<Keys> {
                 };
                 let Ok(event) = event else {
                     to.notice(Notice::Hangup);
-                    return;
+                    break;
                 };
                 let sent = match key_event(event) {
                     Some(Event::Key(_)) if Instant::now() < deaf_until => Ok(()),
@@ -164,22 +166,27 @@ pub fn listen_to_keys(to: Sender, deaf: Duration) -> io::Result<Keys> {
                     None => Ok(()),
                 };
                 if sent.is_err() {
-                    return;
+                    break;
                 }
             }
+            drop(running);
         })?;
-    Ok(Keys { ended })
+    Ok(Keys { ended, done })
 }
 
-/// The keyboard's thread. Dropping this ends it, within a fifth of a second.
+/// The keyboard's thread. Dropping this ends it, within a tenth of a second, so that what is typed from then on is left for
+/// whoever reads the terminal next.
 #[derive(Debug)]
 pub struct Keys {
     ended: Arc<AtomicBool>,
+    done: mpsc::Receiver<()>,
 }
 
 impl Drop for Keys {
     fn drop(&mut self) {
         self.ended.store(true, Ordering::SeqCst);
+        // Half of an escape sequence could hold the thread in its read; nobody waits for the other half.
+        let _ = self.done.recv_timeout(2 * LOOK);
     }
 }
 
@@ -190,8 +197,10 @@ fn key_event(event: crossterm::event::Event) -> Option<Event> {
         Terminal::Key(key) if key.kind == KeyEventKind::Release => None,
         Terminal::Key(key) => Some(Event::Key(key)),
         Terminal::Paste(text) => Some(Event::Paste(text)),
-        Terminal::Resize(columns, rows) => Some(Event::Resize(columns, rows)),
-        Terminal::FocusGained | Terminal::FocusLost | Terminal::Mouse(_) => None,
+        // A signal says that, and reliably.
+        Terminal::Resize(..) | Terminal::FocusGained | Terminal::FocusLost | Terminal::Mouse(_) => {
+            None
+        }
     }
 }
 
@@ -208,7 +217,7 @@ struct Console<'o> {
     /// Commands that the model gave and that are not done yet.
     todo: VecDeque<Command>,
     pace: Pace,
-    /// We stopped ourselves, so the next CONT is the answer to that.
+    /// The terminal is the shell's until a CONT comes. Stopping takes a moment, so the loop may still turn meanwhile.
     stopped: bool,
 }
 
@@ -218,7 +227,7 @@ impl Console<'_> {
             if let Some(outcome) = self.drain() {
                 return outcome;
             }
-            if self.terminal.lost() {
+            if self.terminal.lost() && !self.stopped {
                 return Outcome::Gone;
             }
             let now = Instant::now();
@@ -275,9 +284,15 @@ impl Console<'_> {
             Notice::Hangup => return Some(Outcome::Gone),
             Notice::Terminate => return Some(Outcome::Terminated),
             Notice::Stop => self.suspend(),
-            Notice::Continued if std::mem::take(&mut self.stopped) => {}
-            // Stopped by someone else, who left the terminal as the shell wanted it since then.
-            Notice::Continued => self.enter(),
+            // Whoever stopped us, the terminal is since then as the shell wanted it.
+            Notice::Continued => {
+                self.stopped = false;
+                self.enter();
+            }
+            Notice::Resized => {
+                let size = self.terminal.measure();
+                return self.take_in(Event::Resize(size.0, size.1));
+            }
             Notice::Drained => self.pace.free(),
         }
         None
@@ -294,10 +309,10 @@ impl Console<'_> {
     /// Gives the terminal to the shell until it continues us.
     fn suspend(&mut self) {
         self.terminal.leave();
-        let stopped = signals::stop_here();
-        self.stopped = stopped.is_ok();
-        self.enter();
-        if let Err(why) = stopped {
+        self.stopped = true;
+        if let Err(why) = signals::stop_here() {
+            self.stopped = false;
+            self.enter();
             // Whether the inbox still stands is not in question here: it is ours.
             let _ = self.sender.send(Event::Done(Err(why)));
         }

@@ -1,7 +1,8 @@
 //! Signals that the console answers, and stopping in the way that a shell expects.
 //!
-//! In: HUP, TERM, INT, TSTP and CONT. Out: a [`Notice`] to the loop for each. A size that changes comes with the keys,
-//! and so does Ctrl-C while the terminal is in raw mode. The invariant: no handler of ours touches the terminal; the loop does.
+//! In: HUP, TERM, INT, TSTP, CONT and WINCH. Out: a [`Notice`] to the loop for each. Ctrl-C and Ctrl-Z are keys while
+//! the terminal is in raw mode. crossterm reports new sizes, too, but loses one that comes together with a key.
+//! The invariant: no handler of ours touches the terminal; the loop does.
 
 use std::io;
 use std::thread;
@@ -42,6 +43,7 @@ struct Signals {
     interrupt: unix::Signal,
     stop: unix::Signal,
     continued: unix::Signal,
+    resized: unix::Signal,
 }
 
 impl Signals {
@@ -53,6 +55,7 @@ impl Signals {
             interrupt: unix::signal(SignalKind::interrupt())?,
             stop: unix::signal(number(Signal::TSTP))?,
             continued: unix::signal(number(Signal::CONT))?,
+            resized: unix::signal(SignalKind::window_change())?,
         })
     }
 
@@ -63,11 +66,13 @@ impl Signals {
             _ = self.interrupt.recv() => Notice::Terminate,
             _ = self.stop.recv() => Notice::Stop,
             _ = self.continued.recv() => Notice::Continued,
+            _ = self.resized.recv() => Notice::Resized,
         }
     }
 }
 
-/// Stops this process, and with it the others of its pipeline, until the shell continues them. Returns then.
+/// Stops this process, and with it the others of its pipeline, until the shell continues them, which
+/// [`Notice::Continued`] tells. It may return a moment before that takes hold.
 ///
 /// # Errors
 /// A sentence when there is no shell that could continue it: then nothing is stopped.

@@ -125,6 +125,14 @@ impl Terminal {
         (width, height)
     }
 
+    /// Columns and rows as the system has them now; of what is no real terminal, those that it was made with.
+    pub fn measure(&self) -> (u16, u16) {
+        match crossterm::terminal::size() {
+            Ok(size) if self.held.real => size,
+            Ok(_) | Err(_) => self.size(),
+        }
+    }
+
     /// The terminal has another size now: columns, rows. The next frame is whole.
     pub fn resize(&mut self, size: (u16, u16)) {
         self.surface.backend_mut().size = known(size);
@@ -186,11 +194,7 @@ impl Terminal {
     pub fn enter(&mut self) -> io::Result<()> {
         self.held.leave_mode();
         self.held.enter()?;
-        if self.held.real {
-            let size = crossterm::terminal::size().unwrap_or(self.size());
-            self.surface.backend_mut().size = known(size);
-            let Ok(()) = self.surface.autoresize();
-        }
+        self.resize(self.measure());
         self.surface.backend_mut().forget();
         self.redraw();
         Ok(())
