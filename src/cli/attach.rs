@@ -1,12 +1,13 @@
-//! `stormdeck attach`: looking on at a window that is running already.
+//! `stormdeck attach`: joining a window that is running already.
 
 use std::process::ExitCode;
 
+use super::console::ScreenArgs;
 use super::could_not;
 use super::pick::DirArgs;
-use super::watch::watch;
+use super::watch::look_on;
 
-/// Look on at a running window
+/// Join a running window
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The session: a path, a name, or the beginning of one; the only one that is running if left out
@@ -14,6 +15,11 @@ pub struct Args {
     /// Print the summary as JSON on standard output and nothing else there
     #[arg(long)]
     json: bool,
+    /// Look on only: no key acts on the window
+    #[arg(long)]
+    read_only: bool,
+    #[command(flatten)]
+    screen: ScreenArgs,
     #[command(flatten)]
     dir: DirArgs,
 }
@@ -24,5 +30,6 @@ pub fn run(args: &Args) -> ExitCode {
         Ok(session) => session,
         Err(error) => return could_not("attach", &error),
     };
-    watch(&session, args.json).unwrap_or_else(|error| could_not("attach", &*error))
+    look_on(&session, args.json, args.read_only, &args.screen)
+        .unwrap_or_else(|error| could_not("attach", &*error))
 }

@@ -2,6 +2,7 @@
 
 mod attach;
 mod check;
+mod console;
 mod ctl;
 mod engine;
 mod export;
@@ -9,6 +10,7 @@ mod line;
 mod ls;
 mod man;
 mod pick;
+mod replay;
 mod run;
 mod stop;
 mod target;
@@ -30,15 +32,10 @@ pub(crate) const RUN: &str = "run the window";
 
 /// Load, faults, metrics and one recording for a live test window, ending in a verdict.
 #[derive(Debug, Parser)]
-#[command(
-    name = "stormdeck",
-    version,
-    arg_required_else_help = true,
-    propagate_version = true
-)]
+#[command(name = "stormdeck", version, propagate_version = true)]
 pub struct Cli {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -49,6 +46,8 @@ enum Command {
     /// Look on at a running window
     #[command(after_help = run::EXIT_STATUS)]
     Attach(attach::Args),
+    /// Show a recording in the console: play, pause, seek, at any speed
+    Replay(replay::Args),
     /// Tell a running window what to do: `stormdeck ctl - rate shoppers +10%`
     #[command(after_help = ctl::help())]
     Ctl(ctl::Args),
@@ -119,9 +118,13 @@ impl ProfileArgs {
 
 /// Runs the command line and gives its exit code.
 pub fn main() -> ExitCode {
-    match Cli::parse().command {
+    let Some(command) = Cli::parse().command else {
+        return run::demo();
+    };
+    match command {
         Command::Run(args) => run::run(&args),
         Command::Attach(args) => attach::run(&args),
+        Command::Replay(args) => replay::run(&args),
         Command::Ctl(args) => ctl::run(&args),
         Command::Stop(args) => stop::run(&args),
         Command::Engine(args) => engine::run(&args),

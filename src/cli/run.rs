@@ -4,8 +4,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::console::ScreenArgs;
 use super::line::Line;
-use super::watch::{summarize, watch};
+use super::watch::{look_on, summarize};
 use super::{ProfileArgs, RUN, could_not, print, refuse, tell};
 use crate::engine::{self, Launch, detach};
 use crate::load::fleet::default_workers;
@@ -89,6 +90,28 @@ pub struct Args {
     /// Print the summary as JSON on standard output and nothing else there.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    screen: ScreenArgs,
+}
+
+/// Runs the demo, as the command without any words does.
+pub fn demo() -> ExitCode {
+    run(&Args {
+        window: WindowArgs {
+            profile: "demo".into(),
+            options: ProfileArgs {
+                time_scale: 1.0,
+                ..ProfileArgs::default()
+            },
+            workers: None,
+            dir: std::env::var_os("STORMDECK_DIR").map(PathBuf::from),
+            name: None,
+        },
+        headless: false,
+        detach: false,
+        json: false,
+        screen: ScreenArgs::default(),
+    })
 }
 
 /// Runs the window; [`EXIT_STATUS`] says what the exit code means.
@@ -136,7 +159,7 @@ fn apart(args: &Args, profile: &Profile) -> Outcome {
         print(format!("{}\n", session.display()).as_bytes())?;
         return Ok(ExitCode::SUCCESS);
     }
-    watch(&session, args.json)
+    look_on(&session, args.json, false, &args.screen)
 }
 
 /// A session's name is no path: it cannot lead out of the directory of sessions.

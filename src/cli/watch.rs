@@ -5,8 +5,10 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use super::console::{Left as Closed, ScreenArgs, Shown, has_terminal, show};
 use super::line::Line;
 use super::{print, tell};
+use crate::console::feed::Source;
 use crate::engine::control::{Client, Status};
 use crate::engine::signals::Signals;
 use crate::engine::{Left, Progress};
@@ -28,9 +30,41 @@ const CLOSING: Duration = Duration::from_secs(10);
 
 type Outcome = Result<ExitCode, Box<dyn std::error::Error>>;
 
-/// Shows a running window until it ends, then its summary. Ctrl-C leaves the window running.
-pub fn watch(session: &Path, json: bool) -> Outcome {
+/// Joins a running window: in the console where there is a terminal, else with a progress line; then its summary. The
+/// window goes on when the console is left.
+pub fn look_on(session: &Path, json: bool, read_only: bool, screen: &ScreenArgs) -> Outcome {
+    if json || !(screen.plain || has_terminal()) {
+        return watch(session, json);
+    }
+    let shown = Shown {
+        sources: vec![Source::Live(session.to_owned())],
+        read_only,
+        ..Shown::default()
+    };
+    match show(shown, screen)? {
+        Closed::Refused(code) => Ok(code),
+        Closed::Closed { ended: true, gone } => {
+            wait_until_closed(session);
+            if gone {
+                return Ok(ExitCode::from(LEFT));
+            }
+            summarize(session, false)
+        }
+        Closed::Closed { ended: false, .. } => Ok(left_running(session)),
+    }
+}
+
+/// Says how to come back.
+fn left_running(session: &Path) -> ExitCode {
     let name = name_of(session);
+    tell(&format!(
+        "the window goes on: `stormdeck attach {name}` looks on again, `stormdeck stop {name}` ends it"
+    ));
+    ExitCode::from(LEFT)
+}
+
+/// Shows a running window until it ends, then its summary. Ctrl-C leaves the window running.
+fn watch(session: &Path, json: bool) -> Outcome {
     let mut follower = Follower::open(session)?;
     if is_being_written(&File::open(session)?) {
         tell(&format!("recording to `{}`", session.display()));
@@ -54,10 +88,7 @@ pub fn watch(session: &Path, json: bool) -> Outcome {
             }
             Followed::Stopped => {
                 view.close();
-                tell(&format!(
-                    "the window goes on: `stormdeck attach {name}` looks on again, `stormdeck stop {name}` ends it"
-                ));
-                return Ok(ExitCode::from(LEFT));
+                return Ok(left_running(session));
             }
         }
     }

@@ -16,7 +16,7 @@ const PLACES: usize = 5_000;
 
 impl Recording {
     /// The overview of all that was surveyed, and of the frame that is being written.
-    pub(super) fn overview(&self) -> Result<Overview, ReadError> {
+    pub fn overview(&self) -> Result<Overview, ReadError> {
         let (counts, mut places) = self.glance()?;
         places.sort_by_key(|place| place.tick);
         if places.len() > PLACES {

@@ -147,6 +147,20 @@ pub fn wall(micros: u64) -> String {
     }
 }
 
+/// An event on a line of its own: `gate failed  errors < 2% (3.1%)`, and who did it.
+pub fn in_words(history: &History, event: &Event) -> String {
+    let told = tell(history, &Theme::default(), event);
+    let by = event.by.as_deref().map(clean).unwrap_or_default();
+    let by = if by.is_empty() {
+        String::new()
+    } else {
+        format!("  (by {by})")
+    };
+    format!("{}  {}{by}", told.word, told.text)
+        .trim_end()
+        .to_owned()
+}
+
 /// An event in words.
 pub fn tell(history: &History, theme: &Theme, event: &Event) -> Told {
     let glyphs = &theme.glyphs;

@@ -12,7 +12,8 @@ mod tests;
 mod typed;
 
 use super::event::{Command, Event, Speed};
-use super::model::{Kind, Model, Overlay, Said, Side};
+use super::model::{Kind, Model, Overlay, Said, Side, Span};
+use crate::history::History;
 use crate::session::record::Record;
 
 /// Most lines of the engine's log that are kept.
@@ -20,6 +21,29 @@ const LOG: usize = 500;
 
 /// Takes an event in and says what should happen outside.
 pub fn update(model: &mut Model, event: Event) -> Vec<Command> {
+    let knew = knows_window(model);
+    let commands = take_in(model, event);
+    if !knew && knows_window(model) {
+        model.ui.span = fitting(model.decks[0].shown());
+    }
+    commands
+}
+
+fn knows_window(model: &Model) -> bool {
+    model.decks[0].shown().window().is_some()
+}
+
+/// The span to begin with: of a short window more than a corner of the chart should be filled.
+fn fitting(history: &History) -> Span {
+    let phases = history.window().map_or(&[][..], |window| &window.phases);
+    let planned: u64 = phases.iter().map(|phase| phase.length_us).sum();
+    match planned / 1_000_000 {
+        0..240 => Span::Minute,
+        _ => Span::Five,
+    }
+}
+
+fn take_in(model: &mut Model, event: Event) -> Vec<Command> {
     match event {
         Event::Key(key) => return typed::key(model, key),
         Event::Paste(text) => typed::paste(model, &text),
@@ -91,6 +115,7 @@ fn played_out(model: &mut Model, deck: usize) {
         return;
     };
     match deck.kind {
+        Kind::Live if model.ui.playing.is_none() => return,
         Kind::Live => deck.past = None,
         // The longer of two goes on.
         Kind::Replay if beside => return,
