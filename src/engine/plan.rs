@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use crate::profile::Profile;
-use crate::profile::model::{Gate, Model, Scenario, Scope, Severity};
+use crate::profile::model::{
+    Fault, FaultDriver, Gate, Model, Scenario, Scope, Severity, ToxicKind,
+};
 use crate::session::record::{
-    GatePlan, ModelName, Names, PhasePlan, ScenarioPlan, StepName, Window,
+    FaultPlan, GatePlan, ModelName, Names, PhasePlan, ScenarioPlan, StepName, Window,
 };
 
 /// The names that records refer to by index. Steps are numbered by scenario, then by the scenario's journeys, then by
@@ -97,6 +99,7 @@ pub fn window(
         gates: profile.gates.iter().map(gate_plan).collect(),
         // Nothing is scraped yet, so there are no series of that name.
         gauges: Vec::new(),
+        faults: profile.faults.iter().map(fault_plan).collect(),
         predicted: profile.window.predicted.clone(),
         warnings,
     }
@@ -142,6 +145,36 @@ fn gate_plan(gate: &Gate) -> GatePlan {
         severity: severity.to_owned(),
         abort_after_us: gate.abort_after.map(micros),
         over_us: micros(gate.over),
+    }
+}
+
+fn fault_plan(fault: &Fault) -> FaultPlan {
+    let kind = match &fault.driver {
+        FaultDriver::Exec { .. } => "command".to_owned(),
+        FaultDriver::Proxy { toxics, .. } => {
+            let kinds: Vec<&str> = toxics.iter().map(|toxic| toxic_name(&toxic.kind)).collect();
+            kinds.join(" + ")
+        }
+    };
+    FaultPlan {
+        name: fault.name.clone(),
+        key: fault.key,
+        kind,
+        max_us: micros(fault.max),
+        recover_within_us: fault.recover_within.map(micros),
+    }
+}
+
+/// The word that a profile has for it.
+fn toxic_name(kind: &ToxicKind) -> &'static str {
+    match kind {
+        ToxicKind::Latency { .. } => "latency",
+        ToxicKind::Bandwidth { .. } => "bandwidth",
+        ToxicKind::SlowClose { .. } => "slow_close",
+        ToxicKind::Timeout { .. } => "timeout",
+        ToxicKind::ResetPeer { .. } => "reset_peer",
+        ToxicKind::Slicer { .. } => "slicer",
+        ToxicKind::LimitData { .. } => "limit_data",
     }
 }
 

@@ -299,7 +299,9 @@ impl History {
             | Happening::Extend { .. }
             | Happening::Hold { .. }
             | Happening::Gate { .. }
+            | Happening::Fault { .. }
             | Happening::Mark { .. }
+            | Happening::SignOff { .. }
             | Happening::Generator { .. }
             | Happening::Warning { .. }
             | Happening::Unknown => {}

@@ -21,6 +21,8 @@ pub(super) struct Known {
     pub names: Option<Names>,
     /// Gates of the window, once it was seen.
     pub gates: Option<usize>,
+    /// Faults of the window, once it was seen.
+    pub faults: Option<usize>,
 }
 
 impl Known {
@@ -35,6 +37,7 @@ impl Known {
             Record::Window(window) => {
                 check_window(window)?;
                 self.gates = Some(window.gates.len());
+                self.faults = Some(window.faults.len());
                 Ok(())
             }
             Record::Tick(tick) => check_tick(tick, self.names()?),
@@ -73,9 +76,13 @@ impl Known {
             Happening::Gate { gate, .. } => self
                 .gates
                 .map_or(Ok(()), |gates| below("gate", *gate, gates)),
+            Happening::Fault { fault, .. } => self
+                .faults
+                .map_or(Ok(()), |faults| below("fault", *fault, faults)),
             Happening::Load { scenario: None, .. }
             | Happening::Hold { .. }
             | Happening::Mark { .. }
+            | Happening::SignOff { .. }
             | Happening::Generator { .. }
             | Happening::Warning { .. }
             | Happening::Stop { .. }

@@ -125,6 +125,9 @@ pub struct Window {
     /// Gauges, whose values are series of the same name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gauges: Vec<GaugePlan>,
+    /// What can be broken.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<FaultPlan>,
     /// What the author predicted.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub predicted: BTreeMap<String, String>,
@@ -210,6 +213,23 @@ pub struct GatePlan {
     pub abort_after_us: Option<u64>,
     /// The sliding span of the live state, µs.
     pub over_us: u64,
+}
+
+/// A fault as planned.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct FaultPlan {
+    /// Its name.
+    pub name: String,
+    /// Its key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<char>,
+    /// How it is done, in a word or two: `command`, or the proxy's toxics, `latency + bandwidth`.
+    pub kind: String,
+    /// It is cleared by itself after this long, µs.
+    pub max_us: u64,
+    /// The recovery budget, µs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recover_within_us: Option<u64>,
 }
 
 /// What happened in one recording interval.
@@ -550,9 +570,27 @@ pub enum Happening {
         /// The measured value as text: `132ms`.
         value: String,
     },
+    /// A fault went from one state to the next.
+    Fault {
+        /// Its index in the window's faults.
+        fault: usize,
+        /// Its new state.
+        state: FaultState,
+        /// A sentence: why, or what went wrong. Empty where the state says it all.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        text: String,
+    },
     /// A note on the timeline.
     Mark {
         /// The note.
+        text: String,
+    },
+    /// A person signed the window off. The last one counts.
+    SignOff {
+        /// Go or no-go.
+        decision: Decision,
+        /// Why, in the person's words; may be empty.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
         text: String,
     },
     /// The generator became, or ceased to be, the bottleneck.
@@ -575,6 +613,48 @@ pub enum Happening {
     /// A kind that a later version added.
     #[serde(other)]
     Unknown,
+}
+
+/// State of a fault. One way round: armed, injecting, active, reverting, recovering, recovered, and armed again; any of
+/// them may end in failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultState {
+    /// Ready, nothing is broken.
+    #[default]
+    Armed,
+    /// On its way in.
+    Injecting,
+    /// In place.
+    Active,
+    /// On its way out.
+    Reverting,
+    /// Undone; the system has not come back yet.
+    Recovering,
+    /// The system is back.
+    Recovered,
+    /// It could not be done, or not be undone.
+    Failed,
+}
+
+/// What a person decided about a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Decision {
+    /// Good enough.
+    Go,
+    /// Not good enough.
+    NoGo,
+}
+
+impl Decision {
+    /// The word used in the file, on the screen and in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Go => "go",
+            Self::NoGo => "no-go",
+        }
+    }
 }
 
 /// Ticks that are not in the file.
@@ -609,7 +689,7 @@ pub enum EndReason {
     Finished,
     /// Someone stopped it, by command or signal.
     Stopped,
-    /// A gate with `abort_after` failed too long.
+    /// A gate with `abort_after` failed too long, or someone asked for an end without waiting for what was in flight.
     Aborted,
 }
 

@@ -256,7 +256,11 @@ impl Folder {
 fn brief(event: &Event) -> Event {
     let mut event = event.clone();
     match &mut event.what {
-        Happening::Mark { text } | Happening::Warning { text } | Happening::Stop { text, .. } => {
+        Happening::Mark { text }
+        | Happening::Warning { text }
+        | Happening::Fault { text, .. }
+        | Happening::SignOff { text, .. }
+        | Happening::Stop { text, .. } => {
             if let Some((place, _)) = text.char_indices().nth(MAX_TEXT) {
                 text.truncate(place);
                 text.push('…');

@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use stormdeck::session::record::{Gap, Names, Number, Tick};
+use stormdeck::session::record::{
+    Decision, Event, FaultPlan, FaultState, Gap, Happening, Names, Number, Tick,
+};
 use stormdeck::session::{
     AppendError, Index, OpenError, ReadError, Reader, Record, Writer, read_window,
 };
@@ -235,6 +237,11 @@ fn records_that_refer_to_nothing_are_refused_and_nothing_else_suffers() {
             to: 2,
             why: String::new(),
         }),
+        event(Happening::Fault {
+            fault: 0,
+            state: FaultState::Active,
+            text: String::new(),
+        }),
         Record::Unknown,
     ];
     for record in wrong {
@@ -246,6 +253,52 @@ fn records_that_refer_to_nothing_are_refused_and_nothing_else_suffers() {
     writer.append(&sim.tick(2)).unwrap();
     writer.finish(end(2)).unwrap();
     assert_eq!(ticks(&read(&path)), [1, 2]);
+}
+
+fn event(what: Happening) -> Record {
+    Record::Event(Event {
+        at: 1,
+        wall: 2,
+        by: Some("ops@bastion".into()),
+        what,
+    })
+}
+
+#[test]
+fn faults_and_signatures_are_read_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.jsonl.zst");
+    let sim = Sim::new(2, 5, 10, 2);
+    let Record::Window(mut window) = sim.window() else {
+        panic!("the window's record");
+    };
+    window.faults.push(FaultPlan {
+        name: "slow database".into(),
+        key: Some('d'),
+        kind: "latency".into(),
+        max_us: 120_000_000,
+        recover_within_us: Some(30_000_000),
+    });
+    let records = [
+        Record::Window(window),
+        event(Happening::Fault {
+            fault: 0,
+            state: FaultState::Reverting,
+            text: "after its 2m".into(),
+        }),
+        event(Happening::SignOff {
+            decision: Decision::NoGo,
+            text: "the spike broke it".into(),
+        }),
+    ];
+    let mut writer = Writer::create(&path, sim.names()).unwrap();
+    for record in &records {
+        writer.append(record).unwrap();
+    }
+    drop(writer);
+    assert_same(&read(&path), &records);
+    assert!(text(&records[1]).contains(r#""what":"fault","fault":0,"state":"reverting""#));
+    assert!(text(&records[2]).contains(r#""what":"sign_off","decision":"no-go""#));
 }
 
 #[test]

@@ -233,6 +233,7 @@ impl Writer {
         let known = Known {
             names: Some(names.clone()),
             gates: None,
+            faults: None,
         };
         let series = vec![None; names.series.len()];
         let standing = Standing {
