@@ -25,6 +25,7 @@ pub mod bucket;
 mod levels;
 pub mod packed;
 mod query;
+pub mod schedule;
 pub mod select;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -35,6 +36,7 @@ pub mod totals;
 pub use bucket::{Bucket, Flow, GeneratorBucket, Range, StepBucket};
 pub use levels::{Depth, MINUTES, Slot};
 pub use packed::Packed;
+pub use schedule::Schedule;
 pub use select::Selection;
 pub use totals::{GeneratorTotals, PhaseTotals, Totals};
 
