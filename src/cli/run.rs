@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{COULD_NOT, ProfileArgs, RUN, could_not, print, refuse, tell};
 use crate::engine::embedded::Embedded;
-use crate::engine::{self, Progress, Spec};
+use crate::engine::{self, Left, Progress, Spec};
 use crate::history::History;
 use crate::load::fleet::default_workers;
 use crate::profile::Profile;
@@ -159,7 +159,11 @@ impl Line {
 
     fn show(&mut self, progress: &Progress<'_>) {
         let text = describe(progress);
-        self.bar.set_position(progress.at.as_millis() as u64);
+        let length = self.bar.length().unwrap_or(0);
+        self.bar.set_position(match progress.left {
+            Left::Work(share) => (length as f64 * share) as u64,
+            Left::Time(_) | Left::Held => progress.at.as_millis() as u64,
+        });
         self.bar.set_message(text.clone());
         let due = self
             .printed
@@ -189,10 +193,12 @@ fn describe(progress: &Progress<'_>) -> String {
         factor(progress.factor),
         recent.rate().map_or_else(unknown, rate_short),
         recent.error_ratio().map_or_else(unknown, percent),
-        progress.left.map_or_else(
-            || "held".into(),
-            |left| format!("{} left", span(left.as_secs_f64().ceil()))
-        ),
+        match progress.left {
+            Left::Time(left) => format!("{} left", span(left.as_secs_f64().ceil())),
+            // Rounded down: all is done when all is done.
+            Left::Work(share) => format!("{:.0}% done", (share * 100.0).floor()),
+            Left::Held => "held".into(),
+        },
     );
     if progress.lost > 0 {
         text += "  ";
@@ -200,4 +206,33 @@ fn describe(progress: &Progress<'_>) -> String {
         text += " ticks not recorded";
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::testing::Recording;
+
+    #[test]
+    fn the_line_says_what_there_is_to_come_and_no_time_that_only_bounds_it() {
+        let history = Recording::new(&[("steady", 60, 1.0)]).history();
+        let line = |left| {
+            describe(&Progress {
+                at: Duration::from_secs(9),
+                left,
+                phase: "steady",
+                factor: 1.0,
+                history: &history,
+                lost: 0,
+            })
+        };
+        let time = line(Left::Time(Duration::from_millis(50_400)));
+        assert!(time.ends_with("51s left"), "{time}");
+        let work = line(Left::Work(0.999));
+        assert!(
+            work.ends_with("99% done") && !work.contains("left"),
+            "{work}"
+        );
+        assert!(line(Left::Held).ends_with("held"));
+    }
 }

@@ -16,6 +16,8 @@ pub mod event;
 pub mod keymap;
 pub mod model;
 pub mod panel;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod theme;
 
 pub use event::{Command, Event};

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// One wish, and who has it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Order {
@@ -12,6 +14,51 @@ pub struct Order {
     pub by: Option<String>,
     /// The wish.
     pub command: Command,
+}
+
+/// On or off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Switch {
+    /// On, whatever it is.
+    On,
+    /// Off, whatever it is.
+    Off,
+    /// The other of the two.
+    Toggle,
+}
+
+impl Switch {
+    /// What it makes of something that is on or off.
+    pub fn turn(self, on: bool) -> bool {
+        match self {
+            Self::On => true,
+            Self::Off => false,
+            Self::Toggle => !on,
+        }
+    }
+}
+
+/// What a number should become.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Adjust {
+    /// This.
+    To(f64),
+    /// More by this, or less if it is negative; never below 0.
+    By(f64),
+    /// More or less by this many percent of what it is; never below 0.
+    Percent(f64),
+}
+
+impl Adjust {
+    /// What it makes of a number.
+    pub fn apply(self, now: f64) -> f64 {
+        match self {
+            Self::To(value) => value,
+            Self::By(value) => (now + value).max(0.0),
+            Self::Percent(percent) => (now * (1.0 + percent / 100.0)).max(0.0),
+        }
+    }
 }
 
 /// What a person may ask of a running window. Scenarios and phases go by their index in the profile.

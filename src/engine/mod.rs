@@ -8,6 +8,7 @@
 
 pub mod command;
 pub mod conductor;
+pub mod control;
 mod course;
 pub mod embedded;
 pub mod gates;
@@ -20,4 +21,4 @@ pub mod signals;
 pub mod window;
 
 pub use prepare::{Prepared, check, prepare};
-pub use window::{EngineError, Finished, Progress, Spec, run};
+pub use window::{EngineError, Finished, Left, Progress, Spec, run};

@@ -61,6 +61,19 @@ pub fn first_steps(profile: &Profile) -> Vec<usize> {
         .collect()
 }
 
+/// Journeys in all; `None` unless every scenario has a fixed number of them, so that the window ends with the last.
+pub fn work(profile: &Profile) -> Option<u64> {
+    let of_each = profile
+        .scenarios
+        .iter()
+        .map(|scenario| match scenario.model {
+            Model::Closed { iterations, .. } => iterations,
+            Model::Open { .. } => None,
+        });
+    let sum = of_each.reduce(|all, one| Some(all?.saturating_add(one?)));
+    sum.flatten()
+}
+
 /// The window as planned, for the session's second record.
 pub fn window(
     profile: &Profile,

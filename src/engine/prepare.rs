@@ -15,9 +15,9 @@ use crate::profile::model::Model;
 
 /// What the workers are to do, and what the operator should know before they begin.
 #[derive(Debug)]
-pub struct Prepared {
+pub struct Prepared<P = HttpPlan> {
     /// For the fleet.
-    pub spec: FleetSpec<HttpPlan>,
+    pub spec: FleetSpec<P>,
     /// Sentences.
     pub warnings: Vec<String>,
 }

@@ -90,6 +90,22 @@ pub fn who() -> String {
     format!("{user}@{host}")
 }
 
+/// Who runs this process, and from where if they came over SSH: `user@host from 10.0.0.7`.
+pub fn who_from() -> String {
+    let who = who();
+    let came = ["SSH_CONNECTION", "SSH_CLIENT"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok());
+    // Both begin with the address that the person came from.
+    match came
+        .as_deref()
+        .and_then(|came| came.split_whitespace().next())
+    {
+        Some(address) => format!("{who} from {address}"),
+        None => who,
+    }
+}
+
 /// Resident memory in bytes; 0 where `/proc` does not tell.
 pub fn resident_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

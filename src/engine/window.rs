@@ -17,7 +17,9 @@ use crate::history::History;
 use crate::load::clock::{Clock, Nanos};
 use crate::load::fleet::{self, Fleet};
 use crate::load::generator::{self, Circumstances};
+use crate::load::http_work::HttpPlan;
 use crate::load::tick::FleetTick;
+use crate::load::work::Plan;
 use crate::profile::Profile;
 use crate::session::record::{
     Bottleneck, End, EndReason, Event, GeneratorTick, Happening, Key, Record, ScenarioState, Tick,
@@ -32,11 +34,11 @@ const SETTLE: Duration = Duration::from_millis(100);
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What a window needs.
-pub struct Spec {
+pub struct Spec<P = HttpPlan> {
     /// What to do.
     pub profile: Profile,
     /// The same, ready to begin.
-    pub prepared: Prepared,
+    pub prepared: Prepared<P>,
     /// The session file.
     pub writer: Writer,
     /// Who started it: `user@host`.
@@ -72,8 +74,8 @@ pub enum EngineError {
 pub struct Progress<'a> {
     /// Since the window began.
     pub at: Duration,
-    /// Until it ends, if nobody changes anything; `None` while a phase is held.
-    pub left: Option<Duration>,
+    /// What there is to come.
+    pub left: Left,
     /// Name of the phase.
     pub phase: &'a str,
     /// The load factor asked for.
@@ -84,11 +86,25 @@ pub struct Progress<'a> {
     pub lost: u64,
 }
 
+/// What a running window has before it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Left {
+    /// So much time, if nobody changes anything.
+    Time(Duration),
+    /// Work: every scenario has a fixed amount of it, of which this share is done, 0 to 1. The schedule only bounds it.
+    Work(f64),
+    /// Nobody knows: the phase is held.
+    Held,
+}
+
 /// Runs a window to its end. `show` is called once a tick and must not block.
 ///
 /// # Errors
 /// When the window could not begin. Once it has begun it ends in [`Finished`], whatever happens.
-pub fn run(spec: Spec, mut show: impl FnMut(&Progress<'_>)) -> Result<Finished, EngineError> {
+pub fn run<P: Plan>(
+    spec: Spec<P>,
+    mut show: impl FnMut(&Progress<'_>),
+) -> Result<Finished, EngineError> {
     let refused = |what| move |source| EngineError::System { what, source };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -115,11 +131,13 @@ struct Window {
     orders: UnboundedReceiver<Order>,
     reason: EndReason,
     drain_until: Option<Nanos>,
+    /// Journeys in all, where every scenario has a fixed number of them.
+    work: Option<u64>,
 }
 
 impl Window {
     /// Makes the session file and the workers; the clock starts when both are ready.
-    fn open(spec: Spec) -> Result<Self, EngineError> {
+    fn open<P: Plan>(spec: Spec<P>) -> Result<Self, EngineError> {
         let Spec {
             profile,
             prepared,
@@ -150,6 +168,7 @@ impl Window {
             orders,
             reason: EndReason::Finished,
             drain_until: None,
+            work: plan::work(&profile),
             profile,
         };
         tracing::info!(window = %window.name, workers, session = %this.recorder.path().display(), "the window begins");
@@ -418,10 +437,11 @@ impl Window {
 
     fn progress(&self) -> Progress<'_> {
         let now = self.clock.now();
-        let left = self
-            .conductor
-            .end()
-            .map(|end| Duration::from_nanos(end.saturating_sub(now)));
+        let left = match (self.conductor.end(), self.work) {
+            (None, _) => Left::Held,
+            (Some(_), Some(work)) => Left::Work(self.done(work)),
+            (Some(end), None) => Left::Time(Duration::from_nanos(end.saturating_sub(now))),
+        };
         Progress {
             at: Duration::from_nanos(now),
             left,
@@ -430,6 +450,15 @@ impl Window {
             history: &self.history,
             lost: self.recorder.lost(),
         }
+    }
+
+    /// The share of so many journeys that is done.
+    fn done(&self, work: u64) -> f64 {
+        let scenarios = 0..self.profile.scenarios.len();
+        let finished: u64 = scenarios
+            .map(|scenario| self.history.flow(scenario, &[]).finished)
+            .sum();
+        (finished as f64 / work.max(1) as f64).min(1.0)
     }
 
     fn close(mut self) -> Finished {
@@ -465,3 +494,7 @@ fn wall() -> u64 {
         .duration_since(UNIX_EPOCH)
         .map_or(0, plan::micros)
 }
+
+#[cfg(test)]
+#[path = "window_tests.rs"]
+mod tests;

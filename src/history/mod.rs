@@ -88,6 +88,14 @@ pub struct Moment {
     pub load: f64,
 }
 
+/// When and why the window was over, but for what was in flight.
+#[derive(Debug, Clone, PartialEq)]
+struct Stop {
+    at: u64,
+    reason: EndReason,
+    text: String,
+}
+
 #[derive(Debug, Clone, PartialEq, Default)]
 struct Log {
     events: VecDeque<Event>,
@@ -96,7 +104,7 @@ struct Log {
     slowest: Vec<Exemplar>,
     gaps: VecDeque<Gap>,
     phases_begun: BTreeMap<usize, u64>,
-    stop: Option<(EndReason, String)>,
+    stop: Option<Stop>,
     end: Option<End>,
 }
 
@@ -206,7 +214,8 @@ impl History {
             after.missing = after.missing.saturating_add(lost);
         }
         let micros = self.length_of(&tick);
-        self.exact.add(&tick, tick.phase, micros);
+        let drained = self.drained_in(&tick, micros);
+        self.exact.add(&tick, tick.phase, micros, drained);
         for exemplar in &tick.slow {
             self.log.keep_slow(exemplar);
         }
@@ -284,6 +293,12 @@ impl History {
             .unwrap_or_else(|| self.tick_us())
     }
 
+    /// The part of a tick, µs, in which the window was over already. The event that says so comes before the tick.
+    fn drained_in(&self, tick: &Tick, micros: u64) -> u64 {
+        let over = self.log.stop.as_ref().map_or(u64::MAX, |stop| stop.at);
+        tick.at.saturating_sub(over).min(micros)
+    }
+
     fn apply_event(&mut self, event: &Event) {
         match &event.what {
             Happening::Phase { phase } if *phase >= self.names.phases.len() => {
@@ -294,7 +309,11 @@ impl History {
                 self.log.phases_begun.entry(*phase).or_insert(event.at);
             }
             Happening::Stop { reason, text } => {
-                self.log.stop.get_or_insert_with(|| (*reason, text.clone()));
+                self.log.stop.get_or_insert_with(|| Stop {
+                    at: event.at,
+                    reason: *reason,
+                    text: text.clone(),
+                });
             }
             Happening::Scenario { .. }
             | Happening::Load { .. }

@@ -48,8 +48,8 @@ impl History {
 
     /// Why someone, or a gate, asked for the end, and the sentence said then.
     pub fn stop(&self) -> Option<(EndReason, &str)> {
-        let (reason, text) = self.log.stop.as_ref()?;
-        Some((*reason, text))
+        let stop = self.log.stop.as_ref()?;
+        Some((stop.reason, &stop.text))
     }
 
     /// The newest [`EVENTS`](super::EVENTS) events, oldest first.
@@ -111,7 +111,7 @@ impl History {
         select::select(&self.names, scope)
     }
 
-    /// The exact sum of a scope over these phases; over the whole window, the drain at its end included, when there
+    /// The exact sum of a scope over these phases, in their own time; over the whole window, the drain at its end included, when there
     /// are none. Empty when nothing has that name.
     pub fn totals(&self, scope: &Scope, phases: &[usize]) -> Totals {
         self.select(scope)

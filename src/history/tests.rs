@@ -330,6 +330,50 @@ fn the_generator_is_summed_over_the_window() {
 }
 
 #[test]
+fn what_finishes_in_the_drain_counts_to_its_phase_and_the_drain_is_not_its_time() {
+    let over = Happening::Stop {
+        reason: EndReason::Finished,
+        text: "the schedule ran out".into(),
+    };
+    let recording = two_phases().event(over).ticks(10);
+    let (before, after) = (two_phases().history(), recording.history());
+    let of = |history: &History, phases: &[usize]| history.totals(&Scope::All, phases);
+    let late = of(&after, &[]).requests - of(&before, &[]).requests;
+    assert!(late > 0);
+    assert_eq!(of(&after, &[1]).requests, of(&before, &[1]).requests + late);
+    assert_eq!(of(&after, &[1]).micros, 30 * SECOND);
+    let spike = after.phase(1).unwrap();
+    assert_eq!((spike.end, spike.drained), (90 * SECOND, 10 * SECOND));
+    assert_eq!(of(&after, &[0]), of(&before, &[0]));
+    assert_eq!(of(&after, &[]).micros, 100 * SECOND, "the whole window");
+}
+
+#[test]
+fn a_window_that_is_over_within_a_tick_leaves_its_phase_the_part_before() {
+    let mut history = two_phases().history();
+    let at = 90 * SECOND + SECOND / 4;
+    history.apply(&Record::Event(Event {
+        at,
+        wall: at,
+        by: None,
+        what: Happening::Stop {
+            reason: EndReason::Stopped,
+            text: "enough".into(),
+        },
+    }));
+    for n in [91, 92] {
+        history.apply(&Record::Tick(Box::new(Tick {
+            n,
+            at: n * SECOND,
+            phase: Some(1),
+            ..Tick::default()
+        })));
+    }
+    let spike = history.phase(1).unwrap();
+    assert_eq!((spike.micros, spike.end), (30 * SECOND + SECOND / 4, at));
+}
+
+#[test]
 fn what_makes_no_sense_is_left_out_and_counted() {
     let mut history = two_phases().history();
     let before = history.totals(&Scope::All, &[]);

@@ -18,7 +18,7 @@ pub struct Totals {
     pub ticks: u64,
     /// Ticks of the same stretch that are missing from the recording.
     pub missing: u64,
-    /// Time that the ticks cover, µs.
+    /// Time that the ticks cover, µs; of phases, without the drain after the last one.
     pub micros: u64,
     /// Ticks in which the generator was the bottleneck.
     pub bottleneck_ticks: u64,
@@ -134,14 +134,17 @@ impl Totals {
 pub struct PhaseTotals {
     /// When it began, µs since the window began.
     pub start: u64,
-    /// End of its last tick, µs since the window began.
+    /// End of its last tick, or of the window's schedule in it, µs since the window began.
     pub end: u64,
     /// Ticks recorded in it.
     pub ticks: u64,
     /// Ticks missing next to its own. A gap between two phases counts to both, since either may have lost them.
     pub missing: u64,
-    /// Time that its ticks cover, µs.
+    /// Time that its ticks cover, µs, without the drain.
     pub micros: u64,
+    /// Time that its ticks cover after the window was over, µs. What finishes in this drain was asked for in the
+    /// phase and counts to it, but the drain is no time in which the phase put load.
+    pub drained: u64,
     /// Highest load factor at the end of a tick.
     pub load: f64,
     /// Ticks in which the generator was the bottleneck.
@@ -264,15 +267,21 @@ pub(super) struct Exact {
 }
 
 impl Exact {
-    /// Adds a tick whose indexes have been checked; `micros` is the time that it covers.
-    pub(super) fn add(&mut self, tick: &Tick, phase: Option<usize>, micros: u64) {
+    /// Adds a tick whose indexes have been checked; `micros` is the time that it covers, and `drained` the part of it
+    /// after the window was over.
+    pub(super) fn add(&mut self, tick: &Tick, phase: Option<usize>, micros: u64, drained: u64) {
         let of_phase = self.phases.entry(phase).or_default();
         if of_phase.ticks == 0 {
             of_phase.start = tick.at.saturating_sub(micros);
         }
-        of_phase.end = of_phase.end.max(tick.at);
+        if drained < micros || of_phase.ticks == 0 {
+            of_phase.end = of_phase.end.max(tick.at.saturating_sub(drained));
+        }
         of_phase.ticks += 1;
-        of_phase.micros = of_phase.micros.saturating_add(micros);
+        of_phase.micros = of_phase
+            .micros
+            .saturating_add(micros.saturating_sub(drained));
+        of_phase.drained = of_phase.drained.saturating_add(drained);
         of_phase.load = of_phase.load.max(tick.load);
         for step in &tick.steps {
             self.cells.entry((phase, step.step)).or_default().add(step);
@@ -302,7 +311,7 @@ impl Exact {
         }
     }
 
-    /// The sum over `phases`; over the whole window when there are none.
+    /// The sum over `phases`, in their own time; over the whole window, the drain included, when there are none.
     pub(super) fn totals(&self, selection: &Selection, phases: &[usize]) -> Totals {
         let wanted = |phase: Option<usize>| {
             phases.is_empty() || phase.is_some_and(|phase| phases.contains(&phase))
@@ -312,6 +321,9 @@ impl Exact {
             totals.ticks += phase.ticks;
             totals.missing = totals.missing.saturating_add(phase.missing);
             totals.micros = totals.micros.saturating_add(phase.micros);
+            if phases.is_empty() {
+                totals.micros = totals.micros.saturating_add(phase.drained);
+            }
             totals.bottleneck_ticks += phase.bottleneck_ticks;
             add_counts(&mut totals.causes, &phase.causes);
         }

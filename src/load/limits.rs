@@ -27,10 +27,12 @@ pub fn raise_files() -> u64 {
     reached.unwrap_or(u64::MAX)
 }
 
-/// Open files that the profile can come to need at its highest load, should every request run into its timeout.
+/// Open files that the profile can come to need at its highest load, that of the spike key included, should every
+/// request run into its timeout.
 pub fn files_needed(profile: &Profile, workers: usize) -> u64 {
     let factors = profile.phases.iter().map(|phase| phase.load.0);
-    let highest = factors.fold(1.0, f64::max);
+    // The spike key may be pressed in any phase, and takes the place of its factor.
+    let highest = factors.fold(profile.window.spike.0.max(1.0), f64::max);
     let connections = |scenario: &Scenario| {
         let scaled = |count: u32| {
             let factor = if scenario.scale { highest } else { 1.0 };
@@ -76,8 +78,12 @@ mod tests {
 
     /// Files that a window needs for its connections: two phases, the higher at 3x, and this scenario.
     fn connections(scenario: &str) -> u64 {
+        connections_with_spike("2x", scenario)
+    }
+
+    fn connections_with_spike(spike: &str, scenario: &str) -> u64 {
         let text = format!(
-            "[window]\nname = \"w\"\n[[scenario]]\nname = \"s\"\ntarget = \"http://127.0.0.1:1\"\nget = \"/\"\n\
+            "[window]\nname = \"w\"\nspike = \"{spike}\"\n[[scenario]]\nname = \"s\"\ntarget = \"http://127.0.0.1:1\"\nget = \"/\"\n\
              {scenario}\n[[phase]]\nname = \"a\"\nfor = \"1m\"\nload = \"1x\"\n\
              [[phase]]\nname = \"b\"\nfor = \"1m\"\nload = \"3x\"\n"
         );
@@ -91,6 +97,16 @@ mod tests {
         assert_eq!(connections(closed), 300);
         assert_eq!(connections(&format!("{closed}\nscale = false")), 100);
         assert_eq!(connections(&format!("{closed}\nconnections = 7")), 7);
+    }
+
+    #[test]
+    fn the_spike_key_may_ask_for_more_than_any_phase() {
+        let closed = "model = \"closed\"\nusers = 100";
+        assert_eq!(connections_with_spike("7x", closed), 700);
+        let fixed = format!("{closed}\nscale = false");
+        assert_eq!(connections_with_spike("7x", &fixed), 100);
+        let open = "rate = \"10/s\"\nmax_in_flight = 5000\ntimeout = \"10s\"";
+        assert_eq!(connections_with_spike("7x", open), 700);
     }
 
     #[test]

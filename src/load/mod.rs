@@ -27,7 +27,7 @@ mod open;
 pub mod pacer;
 pub mod schedule;
 #[cfg(test)]
-mod sim;
+pub(crate) mod sim;
 pub mod stats;
 pub mod tick;
 pub mod work;

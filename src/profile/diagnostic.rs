@@ -159,7 +159,7 @@ fn excerpt<'s>(source: &'s str, span: &Range<usize>) -> (&'s str, usize, Range<u
 }
 
 /// `name` among `known`, or what was probably meant: the nearest known name, if one is near at all.
-pub(super) fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+pub(crate) fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     // Longer names than this are not typing slips, and comparing them is slow.
     const LONGEST_NAME: usize = 64;
     if name.len() > LONGEST_NAME {

@@ -217,3 +217,31 @@ fn absurd_numbers_are_told_without_a_panic() {
     told(&history);
     summary(&history).json().unwrap();
 }
+
+#[test]
+fn a_gate_without_a_name_of_its_own_says_what_it_expects_once() {
+    let history = Recording::new(&[("steady", 60, 1.0), ("spike", 30, 2.0)])
+        .gate("errors < 1%", "", "errors < 1%", &[])
+        .gate("p99 < 1s of pay in steady", "pay", "p99 < 1s", &[0])
+        .gate("p50 < 1s in climb", "", "p50 < 1s", &[0, 1])
+        .gate("quick enough", "", "p90 < 1s", &[])
+        .phase(0)
+        .ticks(60)
+        .phase(1)
+        .ticks(30)
+        .end(EndReason::Finished)
+        .history();
+    let text = told(&history);
+    let mut rows = text.lines().filter(|line| line.starts_with("  ✓"));
+    for (expect, row) in [
+        ("errors < 1%", "✓ errors < 1% everything 0%"),
+        ("p99 < 1s", "✓ p99 < 1s pay in steady"),
+        ("p50 < 1s", "✓ p50 < 1s in climb in 2 phases"),
+        ("p90 < 1s", "✓ quick enough p90 < 1s everything"),
+    ] {
+        let line = rows.next().unwrap();
+        let words: Vec<_> = line.split_whitespace().collect();
+        assert!(words.join(" ").starts_with(row), "{line}");
+        assert_eq!(line.matches(expect).count(), 1, "{line}");
+    }
+}

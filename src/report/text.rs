@@ -10,6 +10,8 @@ use crate::verdict::State;
 
 /// Most columns of a line. Only the session's path may be longer, since a path that is cut is of no use.
 pub const WIDTH: usize = 100;
+/// Most characters of a gate's name.
+const NAME: usize = 24;
 /// Most rows of a table; a line says how many more there are.
 const ROWS: usize = 30;
 
@@ -81,7 +83,7 @@ fn gates(summary: &Summary) -> Vec<String> {
     }
     let mut table = Table::new(&[
         (Align::Left, 1),
-        (Align::Left, 24),
+        (Align::Left, NAME),
         (Align::Left, 26),
         (Align::Left, 18),
         (Align::Right, 10),
@@ -92,10 +94,11 @@ fn gates(summary: &Summary) -> Vec<String> {
             "advisory" => "advisory",
             _ => "",
         };
+        let (name, expect) = named(gate);
         table.row([
             glyph(gate.state),
-            &gate.name,
-            &gate.expect,
+            name,
+            expect,
             &whereabouts(gate),
             &gate.shown,
             severity,
@@ -111,6 +114,29 @@ fn gates(summary: &Summary) -> Vec<String> {
         }
     }
     lines
+}
+
+/// A gate's name and what it expects, said once: one without a name of its own is called by its expectation.
+fn named(gate: &Gate) -> (&str, &str) {
+    let Some(more) = gate.name.strip_prefix(&gate.expect) else {
+        return (&gate.name, &gate.expect);
+    };
+    let more = match gate.of.as_str() {
+        "" => more,
+        of => more
+            .strip_prefix(" of ")
+            .and_then(|more| more.strip_prefix(of))
+            .unwrap_or(more),
+    };
+    let phases = more.strip_prefix(" in ").unwrap_or(more);
+    if phases == gate.during.join(", ") {
+        // The rest of such a name stands in the next column.
+        (&gate.expect, "")
+    } else if gate.name.chars().count() <= NAME {
+        (&gate.name, "")
+    } else {
+        (&gate.name, &gate.expect)
+    }
 }
 
 fn glyph(state: State) -> &'static str {

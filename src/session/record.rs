@@ -208,10 +208,10 @@ pub struct GatePlan {
     pub during: Vec<usize>,
     /// `blocker` or `advisory`.
     pub severity: String,
-    /// Ends the window after failing this long, µs.
+    /// Ends the window after failing this long, µs, after `time_scale`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub abort_after_us: Option<u64>,
-    /// The sliding span of the live state, µs.
+    /// The sliding span of the live state, µs, after `time_scale`.
     pub over_us: u64,
 }
 

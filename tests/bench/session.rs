@@ -20,7 +20,9 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 use sim::{Sim, end};
+use stormdeck::engine::process::resident_bytes;
 use stormdeck::history::History;
+use stormdeck::session::record::Key;
 use stormdeck::session::{Index, Reader, Record, Writer, verify};
 
 fn main() {
@@ -60,6 +62,13 @@ fn record(path: &Path, ticks: u64, mut sim: Sim) {
     writer.append(&sim.window()).expect("room on the disk");
     let mut costs = Vec::with_capacity(ticks as usize);
     let every = (ticks / 487).max(1);
+    // What the engine keeps beside the writer.
+    let mut history = History::without_rollups();
+    history.apply(&Record::Key(Key {
+        names: sim.names(),
+        ..Key::default()
+    }));
+    let mut memory = Vec::new();
     for n in 1..=ticks {
         let tick = sim.tick(n);
         let event = n.is_multiple_of(every).then(|| sim.event(n));
@@ -69,6 +78,10 @@ fn record(path: &Path, ticks: u64, mut sim: Sim) {
             writer.append(&event).expect("room on the disk");
         }
         costs.push(cpu().saturating_sub(before));
+        history.apply(&tick);
+        if [ticks / 10, ticks / 2, ticks].contains(&n) {
+            memory.push(format!("{:.1}", resident_bytes() as f64 / 1e6));
+        }
     }
     let finished = writer.finish(end(ticks)).expect("room on the disk");
     costs.sort_unstable();
@@ -82,6 +95,10 @@ fn record(path: &Path, ticks: u64, mut sim: Sim) {
         "CPU a tick      {:8.1} µs mean, {:.1} µs p99  [49 / 321 µs]",
         mean.as_secs_f64() * 1e6,
         costs[costs.len() * 99 / 100].as_secs_f64() * 1e6
+    );
+    println!(
+        "memory          {:>8} MB after a tenth, half, all",
+        memory.join(", ")
     );
     let index = Index::open(path).expect("a session");
     let frames: u64 = index

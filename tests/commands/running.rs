@@ -95,6 +95,15 @@ fn quick(dir: &Path) -> Command {
 }
 
 #[test]
+fn a_window_that_ends_with_its_work_tells_how_much_is_done_and_no_time() {
+    let dir = TempDir::new().unwrap();
+    let (_, err, code) = said(&quick(dir.path()).output().unwrap());
+    assert!(err.contains("100% done"), "{err}");
+    assert!(!err.contains("left"), "{err}");
+    assert_eq!(code, 0);
+}
+
+#[test]
 fn a_session_is_never_overwritten_and_its_name_is_no_path() {
     let dir = TempDir::new().unwrap();
     let sessions = dir.path().join("sessions");

@@ -4,7 +4,8 @@ use std::fs;
 
 use tempfile::TempDir;
 
-use crate::support::server::{Server, answer};
+use crate::said;
+use crate::support::server::{Asked, Server, answer};
 use crate::support::{only_session, records, stormdeck};
 
 /// Quotes and a slash, so that JSON, URLs and `{:?}` each write it in a way of their own.
@@ -130,13 +131,76 @@ fn a_secret_reaches_the_server_and_is_found_nowhere_else() {
         fs::read_to_string(dir.path().join("told.log")).unwrap(),
     ));
     for (place, text) in seen {
-        assert!(!text.is_empty(), "{place}");
-        for piece in ["t0K", "zQ9x"] {
-            if let Some(found) = text.find(piece) {
-                let around = text.floor_char_boundary(found.saturating_sub(60))
-                    ..text.floor_char_boundary(found + 60);
-                panic!("{place}: {piece} in {}", &text[around]);
-            }
+        hides_the_token(place, &text);
+    }
+}
+
+fn hides_the_token(place: &str, text: &str) {
+    assert!(!text.is_empty(), "{place}");
+    for piece in ["t0K", "zQ9x"] {
+        if let Some(found) = text.find(piece) {
+            let around = text.floor_char_boundary(found.saturating_sub(60))
+                ..text.floor_char_boundary(found + 60);
+            panic!("{place}: {piece} in {}", &text[around]);
+        }
+    }
+}
+
+/// What each step of the profile is told, with the token in it wherever the request had it.
+fn told(asked: &Asked) -> (u16, String) {
+    let everything = format!("{} {:?} {}", asked.line, asked.headers, asked.body);
+    match asked.path().split('?').next().unwrap() {
+        "/echo" | "/cut" => (500, everything),
+        _ => (200, everything),
+    }
+}
+
+#[test]
+fn a_secret_from_a_file_reaches_the_server_and_is_found_nowhere_else() {
+    let over_one = Server::answering(|asked| match told(asked) {
+        (500, body) => answer("500 Sorry", "", &body),
+        (_, body) => answer("200 OK", "", &body),
+    });
+    let over_two = Server::answering_http2(told);
+    for (http, server) in [("1.1", &over_one), ("2", &over_two)] {
+        let dir = TempDir::new().unwrap();
+        let (path, file) = (dir.path().join("profile.toml"), dir.path().join("token"));
+        let target = format!("{}\"\nhttp = \"{http}", server.url);
+        fs::write(&path, PROFILE.replace("URL", &target)).unwrap();
+        fs::write(&file, format!("{TOKEN}\n")).unwrap();
+        let output = stormdeck(dir.path())
+            .env("TOKEN_FILE", &file)
+            .env("STORMDECK_LOG", "trace")
+            .args(["run", "--headless", "--name", "told"])
+            .arg(&path)
+            .output()
+            .unwrap();
+        let (out, err, code) = said(&output);
+        assert_eq!(code, 0, "{out}{err}");
+
+        let asked = server.asked();
+        assert_eq!(asked.len(), 12, "six steps, twice");
+        for request in &asked {
+            assert_eq!(request.header("x-key"), Some(TOKEN));
+            assert!(
+                request.line.contains(&format!("HTTP/{http}")),
+                "{request:?}"
+            );
+        }
+        let sent: serde_json::Value = serde_json::from_str(&asked[0].body).unwrap();
+        assert_eq!(sent["key"], TOKEN);
+
+        let packed = fs::File::open(only_session(dir.path())).unwrap();
+        let session = String::from_utf8(zstd::decode_all(packed).unwrap()).unwrap();
+        assert!(session.contains("‹secret:TOKEN›"), "it was told");
+        let log = fs::read_to_string(dir.path().join("told.log")).unwrap();
+        for (place, text) in [
+            ("out", out),
+            ("err", err),
+            ("session", session),
+            ("log", log),
+        ] {
+            hides_the_token(place, &text);
         }
     }
 }

@@ -10,6 +10,15 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::runtime::Builder;
+
 /// A request as it came over the wire.
 #[derive(Debug, Clone)]
 pub struct Asked {
@@ -92,6 +101,39 @@ impl Server {
         server
     }
 
+    /// Likewise over HTTP/2 from the first byte on; an answer is a status and a body.
+    pub fn answering_http2(
+        answer: impl Fn(&Asked) -> (u16, String) + Send + Sync + 'static,
+    ) -> Self {
+        let asked: Arc<Mutex<Vec<Asked>>> = Arc::default();
+        let (kept, answer) = (Arc::clone(&asked), Arc::new(answer));
+        let mut server = Self::raw(move |stream| {
+            let (kept, answer) = (Arc::clone(&kept), Arc::clone(&answer));
+            let service = service_fn(move |request| {
+                let (kept, answer) = (Arc::clone(&kept), Arc::clone(&answer));
+                async move {
+                    let asked = read_http2(request).await;
+                    let (status, body) = answer(&asked);
+                    kept.lock().unwrap().push(asked);
+                    Response::builder()
+                        .status(status)
+                        .body(Full::new(Bytes::from(body)))
+                }
+            });
+            let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                stream.set_nonblocking(true).unwrap();
+                let io = TokioIo::new(tokio::net::TcpStream::from_std(stream).unwrap());
+                // A client that goes away is no mistake of the server's.
+                let _ = http2::Builder::new(TokioExecutor::new())
+                    .serve_connection(io, service)
+                    .await;
+            });
+        });
+        server.asked = asked;
+        server
+    }
+
     /// What was asked so far.
     pub fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
@@ -110,6 +152,20 @@ impl Drop for Server {
 pub fn answer(status: &str, headers: &str, body: &str) -> String {
     let length = body.len();
     format!("HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\n\r\n{body}")
+}
+
+async fn read_http2(request: Request<Incoming>) -> Asked {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let (head, body) = request.into_parts();
+    let path = head.uri.path_and_query().unwrap();
+    let headers = head.headers.iter();
+    Asked {
+        line: format!("{} {path} {:?}", head.method, head.version),
+        headers: headers
+            .map(|(name, value)| (name.to_string(), text(value.as_bytes())))
+            .collect(),
+        body: text(&body.collect().await.unwrap().to_bytes()),
+    }
 }
 
 fn read_request(input: &mut impl BufRead) -> Option<Asked> {

@@ -8,10 +8,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::server::ParsedCertificate;
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+};
 
 use super::TransportError;
 use crate::profile::model::{HttpVersion, Tls};
@@ -25,12 +29,17 @@ pub(super) fn client_config(
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| TransportError(format!("TLS cannot be set up: {error}")))?;
-    let builder = if tls.insecure {
-        builder
+    let builder = match &tls.ca {
+        _ if tls.insecure => builder
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(AcceptAny(provider)))
-    } else {
-        builder.with_root_certificates(roots(tls.ca.as_deref())?)
+            .with_custom_certificate_verifier(Arc::new(AcceptAny(provider))),
+        Some(ca) => builder
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(OwnCa::read(ca, provider)?)),
+        None => {
+            let public: RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
+            builder.with_root_certificates(public)
+        }
     };
     let mut config = match (&tls.cert, &tls.key) {
         (None, None) => builder.with_no_client_auth(),
@@ -62,24 +71,6 @@ pub(super) fn client_config(
     Ok(Arc::new(config))
 }
 
-fn roots(ca: Option<&Path>) -> Result<RootCertStore, TransportError> {
-    let mut store = RootCertStore::empty();
-    match ca {
-        None => store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
-        Some(path) => {
-            for certificate in certificates(path)? {
-                store.add(certificate).map_err(|error| {
-                    TransportError(format!(
-                        "a certificate in {} cannot be trusted: {error}",
-                        path.display()
-                    ))
-                })?;
-            }
-        }
-    }
-    Ok(store)
-}
-
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TransportError> {
     let certificates: Vec<_> = CertificateDer::pem_slice_iter(&read(path)?)
         .collect::<Result<_, _>>()
@@ -107,6 +98,97 @@ fn read(path: &Path) -> Result<Vec<u8>, TransportError> {
         .map_err(|error| TransportError(format!("{} cannot be read: {error}", path.display())))
 }
 
+/// Trusts the authorities of a `ca` file, and the certificates in it themselves: a server that signs for itself shows
+/// the very certificate that the file holds, and webpki refuses one that may sign (as `openssl req -x509` makes them)
+/// when a server shows it. Nothing else about such a certificate is forgiven.
+#[derive(Debug)]
+struct OwnCa {
+    authorities: Arc<WebPkiServerVerifier>,
+    /// As they stand in the file.
+    own: Vec<CertificateDer<'static>>,
+}
+
+impl OwnCa {
+    fn read(path: &Path, provider: Arc<CryptoProvider>) -> Result<Self, TransportError> {
+        let refuse = |error: &dyn std::fmt::Display| {
+            TransportError(format!(
+                "a certificate in {} cannot be trusted: {error}",
+                path.display()
+            ))
+        };
+        let own = certificates(path)?;
+        let mut roots = RootCertStore::empty();
+        for certificate in &own {
+            roots
+                .add(certificate.clone())
+                .map_err(|error| refuse(&error))?;
+        }
+        let authorities =
+            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build();
+        Ok(Self {
+            authorities: authorities.map_err(|error| refuse(&error))?,
+            own,
+        })
+    }
+}
+
+/// Whether all that is wrong is where the certificate's trust comes from. webpki looks at the dates before either, so
+/// an expired certificate is refused as expired.
+fn lacks_only_an_issuer(error: &Error) -> bool {
+    match error {
+        Error::InvalidCertificate(CertificateError::UnknownIssuer) => true,
+        Error::InvalidCertificate(CertificateError::Other(other)) => matches!(
+            other.0.downcast_ref(),
+            Some(webpki::Error::CaUsedAsEndEntity)
+        ),
+        _ => false,
+    }
+}
+
+impl ServerCertVerifier for OwnCa {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let verified =
+            self.authorities
+                .verify_server_cert(end_entity, intermediates, server_name, ocsp, now);
+        match verified {
+            Err(error) if lacks_only_an_issuer(&error) && self.own.contains(end_entity) => {
+                verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
+                Ok(ServerCertVerified::assertion())
+            }
+            verified => verified,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.authorities.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.authorities.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.authorities.supported_verify_schemes()
+    }
+}
+
 /// Takes any certificate; the handshake's signatures are still checked, so a broken server still shows.
 #[derive(Debug)]
 struct AcceptAny(Arc<CryptoProvider>);
@@ -119,7 +201,7 @@ impl ServerCertVerifier for AcceptAny {
         _server_name: &ServerName<'_>,
         _ocsp: &[u8],
         _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
+    ) -> Result<ServerCertVerified, Error> {
         Ok(ServerCertVerified::assertion())
     }
 
@@ -128,7 +210,7 @@ impl ServerCertVerifier for AcceptAny {
         message: &[u8],
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+    ) -> Result<HandshakeSignatureValid, Error> {
         verify_tls12_signature(
             message,
             cert,
@@ -142,7 +224,7 @@ impl ServerCertVerifier for AcceptAny {
         message: &[u8],
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+    ) -> Result<HandshakeSignatureValid, Error> {
         verify_tls13_signature(
             message,
             cert,

@@ -63,7 +63,7 @@ pub(super) fn read_all(
             during,
             severity: Severity::Blocker,
             abort_after: None,
-            over: OVER,
+            over: top.cx.scaled(OVER),
         });
     }
     gates
@@ -116,7 +116,7 @@ fn read(mut owned: Table<'_, '_>, names: &mut Names, known: &Known<'_>) -> Gate 
         abort_after: table
             .positive("abort_after")
             .map(|time| table.cx.scaled(time)),
-        over: table.positive("over").unwrap_or(OVER),
+        over: table.cx.scaled(table.positive("over").unwrap_or(OVER)),
     };
     owned.finish();
     gate

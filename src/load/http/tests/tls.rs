@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use hyper::Version;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
@@ -25,6 +25,8 @@ impl Authority {
     fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let name = &mut params.distinguished_name;
+        name.push(DnType::CommonName, "an authority");
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("ca.pem"), issuer.pem()).unwrap();
@@ -73,9 +75,8 @@ impl Authority {
             builder.with_no_client_auth()
         };
         let (cert, key) = self.signed(name);
-        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
         let mut config = builder
-            .with_single_cert(vec![cert.der().clone()], key)
+            .with_single_cert(vec![cert.der().clone()], private(&key))
             .unwrap();
         config.alpn_protocols = alpn.iter().map(|p| p.as_bytes().to_vec()).collect();
         TlsAcceptor::from(Arc::new(config))
@@ -86,6 +87,32 @@ impl Authority {
         let (port, log) = shop(Speaks::Either, Some(acceptor)).await;
         (format!("https://localhost:{port}"), log)
     }
+}
+
+fn private(key: &KeyPair) -> PrivateKeyDer<'static> {
+    PrivateKeyDer::try_from(key.serialize_der()).unwrap()
+}
+
+/// A server that shows exactly this certificate.
+async fn showing(cert: &rcgen::Certificate, key: &KeyPair) -> (String, Rc<Log>) {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![cert.der().clone()], private(key))
+        .unwrap();
+    let (port, log) = shop(Speaks::Either, Some(TlsAcceptor::from(Arc::new(config)))).await;
+    (format!("https://localhost:{port}"), log)
+}
+
+/// What `openssl req -x509` makes: signed by itself, and marked as an authority.
+fn self_signed(change: impl FnOnce(&mut CertificateParams)) -> (rcgen::Certificate, KeyPair) {
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    change(&mut params);
+    (params.self_signed(&key).unwrap(), key)
 }
 
 fn over_tls(target: &str, http: HttpVersion, tls: Tls, share: Option<u32>) -> Rc<Transport> {
@@ -161,6 +188,68 @@ fn a_certificate_of_another_authority_or_for_another_name_is_refused_unless_inse
             let transport = over_tls(&by_address, HttpVersion::Auto, tls, None);
             answer(transport.lane().send(get("/"), LIMITS).await);
         }
+    });
+}
+
+#[test]
+fn a_server_that_signs_for_itself_is_trusted_by_the_very_certificate_in_the_ca_file() {
+    on_a_worker(async {
+        let dir = tempfile::tempdir().unwrap();
+        let ca = dir.path().join("own.pem");
+        let trusting = |pem: String| {
+            std::fs::write(&ca, pem).unwrap();
+            Tls {
+                ca: Some(ca.clone()),
+                ..Tls::default()
+            }
+        };
+        let (cert, key) = self_signed(|_| {});
+        let authority = Authority::new();
+        let (leaf, leaf_key) = authority.signed("localhost");
+        for (cert, key) in [(&cert, &key), (&leaf, &leaf_key)] {
+            let (target, _) = showing(cert, key).await;
+            // Others in the file do no harm.
+            let tls = trusting(self_signed(|_| {}).0.pem() + &cert.pem());
+            let transport = over_tls(&target, HttpVersion::Auto, tls, None);
+            assert_eq!(
+                answer(transport.lane().send(get("/a"), LIMITS).await).body,
+                "/a"
+            );
+        }
+
+        let (target, log) = showing(&cert, &key).await;
+        // The same names, another key.
+        let twin = self_signed(|_| {}).0;
+        for (pem, name, why) in [
+            (cert.pem(), "other.example", "not valid for name"),
+            (twin.pem(), "localhost", "CaUsedAsEndEntity"),
+        ] {
+            let tls = Tls {
+                server_name: Some(name.into()),
+                ..trusting(pem)
+            };
+            let transport = over_tls(&target, HttpVersion::Auto, tls, None);
+            let said = failure(
+                transport.lane().send(get("/"), LIMITS).await,
+                ErrorKind::Tls,
+            );
+            assert!(said.detail.contains(why), "{}", said.detail);
+        }
+        let years = [(2000, 2001, "expired"), (4000, 4001, "not valid yet")];
+        for (from, to, why) in years {
+            let (cert, key) = self_signed(|params| {
+                params.not_before = rcgen::date_time_ymd(from, 1, 1);
+                params.not_after = rcgen::date_time_ymd(to, 1, 1);
+            });
+            let (target, _) = showing(&cert, &key).await;
+            let transport = over_tls(&target, HttpVersion::Auto, trusting(cert.pem()), None);
+            let said = failure(
+                transport.lane().send(get("/"), LIMITS).await,
+                ErrorKind::Tls,
+            );
+            assert!(said.detail.contains(why), "{}", said.detail);
+        }
+        assert_eq!(log.count(), 0);
     });
 }
 
