@@ -25,6 +25,7 @@ pub mod breakpoint;
 pub mod format;
 pub mod gates;
 pub mod generator;
+mod so_far;
 #[cfg(test)]
 mod tests;
 pub mod watch;
@@ -32,6 +33,7 @@ pub mod watch;
 pub use breakpoint::{Breakpoint, Broke, Held};
 pub use gates::{GateError, GateSpec, Reading, State, Unit};
 pub use generator::GeneratorJudgement;
+pub use so_far::{WAITS, so_far};
 pub use watch::{Change, Watch, live};
 
 /// The answer.
@@ -110,7 +112,7 @@ pub fn judge(history: &History) -> Judgement {
     let gates: Vec<GateOutcome> = plans
         .iter()
         .zip(&specs)
-        .map(|(plan, spec)| outcome(history, plan, spec))
+        .map(|(plan, spec)| outcome(history, plan, spec, gates::judge_gate))
         .collect();
     let specs: Vec<GateSpec> = specs.into_iter().flatten().collect();
     let generator = generator::judge_generator(history);
@@ -134,10 +136,15 @@ pub fn judge(history: &History) -> Judgement {
     }
 }
 
-fn outcome(history: &History, plan: &GatePlan, spec: &Result<GateSpec, GateError>) -> GateOutcome {
+fn outcome(
+    history: &History,
+    plan: &GatePlan,
+    spec: &Result<GateSpec, GateError>,
+    read: impl Fn(&History, &GateSpec) -> Reading,
+) -> GateOutcome {
     let phases = &history.names().phases;
     let reading = match spec {
-        Ok(spec) => gates::judge_gate(history, spec),
+        Ok(spec) => read(history, spec),
         Err(error) => Reading {
             state: State::Inconclusive,
             value: None,
