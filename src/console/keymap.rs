@@ -296,4 +296,5 @@ pub fn write(key: KeyCombination) -> String {
         .with_implicit_shift()
         .with_lowercase_modifiers()
         .to_string(key)
+        .replace("Hyphen", "-")
 }

@@ -12,12 +12,15 @@
 //! happen outside goes out as a [`Command`]. `feed` reads session files, live or at any speed; `run` is the loop with
 //! the real terminal. The invariant: live view, second viewer, rewound view and replay differ in the `feed` only.
 
+pub mod derived;
 pub mod event;
 pub mod keymap;
 pub mod model;
 pub mod panel;
+pub mod table;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod text;
 pub mod theme;
 
 pub use event::{Command, Event};

@@ -3,6 +3,25 @@
 //! A panel is a function from a [`Scene`] to cells of a buffer. It draws inside the area that it is given, whatever its
 //! size, and never panics when that is too small; what does not fit is left out whole, never cut inside a number.
 
+pub mod confirm;
+pub mod events;
+pub mod exemplars;
+pub mod faults;
+#[cfg(test)]
+pub(crate) mod fixture;
+pub mod footer;
+pub mod gates;
+pub mod header;
+pub mod help;
+pub mod log;
+pub mod menu;
+pub mod overlay;
+pub mod palette;
+pub mod prompt;
+pub mod samples;
+pub mod scenarios;
+pub mod steps;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 

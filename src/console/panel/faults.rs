@@ -1,0 +1,415 @@
+//! What is broken on purpose, and how far the way back has come.
+//!
+//! In: the faults as planned and the events that changed them. Out: for each its state, and the clock that matters in
+//! it: since the injection, until it is cleared by itself, since the clearing against the recovery budget.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::Span;
+
+use super::Scene;
+use crate::console::table::{Cell, Column, Table};
+use crate::console::text::{Part, bar, clean, cut, fit, put};
+use crate::console::theme::Theme;
+use crate::history::History;
+use crate::session::record::{FaultPlan, FaultState, Happening};
+use crate::verdict::format;
+
+/// Columns from which each fault takes one row.
+const WIDE: u16 = 72;
+
+/// A fault at the moment shown. Times are µs since the window began.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Now<'a> {
+    /// As planned.
+    pub plan: &'a FaultPlan,
+    /// Its state.
+    pub state: FaultState,
+    /// When the latest injection began.
+    pub injected: Option<u64>,
+    /// When it was in place.
+    pub active: Option<u64>,
+    /// When it was undone.
+    pub cleared: Option<u64>,
+    /// When the system was back.
+    pub recovered: Option<u64>,
+    /// When it came into its state.
+    pub since: u64,
+    /// Who changed it last.
+    pub by: Option<&'a str>,
+    /// What was said then.
+    pub text: &'a str,
+    /// The latest moment that is known.
+    pub now: u64,
+}
+
+/// Every fault of the window, in the order of the profile.
+pub fn all(history: &History) -> Vec<Now<'_>> {
+    let plans = history.window().map_or(&[][..], |window| &window.faults);
+    let now = history.last().map_or(0, |last| last.at);
+    let mut faults: Vec<Now<'_>> = plans
+        .iter()
+        .map(|plan| Now {
+            plan,
+            state: FaultState::Armed,
+            injected: None,
+            active: None,
+            cleared: None,
+            recovered: None,
+            since: 0,
+            by: None,
+            text: "",
+            now,
+        })
+        .collect();
+    for event in history.events() {
+        let Happening::Fault { fault, state, text } = &event.what else {
+            continue;
+        };
+        if let Some(fault) = faults.get_mut(*fault) {
+            fault.enter(*state, event.at);
+            if *state == FaultState::Injecting || event.by.is_some() {
+                fault.by = event.by.as_deref();
+            }
+            fault.text = text;
+        }
+    }
+    faults
+}
+
+impl Now<'_> {
+    fn enter(&mut self, state: FaultState, at: u64) {
+        self.state = state;
+        self.since = at;
+        self.now = self.now.max(at);
+        match state {
+            FaultState::Armed | FaultState::Reverting | FaultState::Failed => {}
+            FaultState::Injecting => {
+                self.injected = Some(at);
+                (self.active, self.cleared, self.recovered) = (None, None, None);
+            }
+            FaultState::Active => {
+                self.injected.get_or_insert(at);
+                self.active = Some(at);
+            }
+            FaultState::Recovering => self.cleared = Some(at),
+            FaultState::Recovered => self.recovered = Some(at),
+        }
+    }
+
+    /// Whether something is broken, or on its way in or out.
+    pub fn is_on(&self) -> bool {
+        match self.state {
+            FaultState::Injecting | FaultState::Active | FaultState::Reverting => true,
+            FaultState::Armed
+            | FaultState::Recovering
+            | FaultState::Recovered
+            | FaultState::Failed => false,
+        }
+    }
+
+    /// How long the system took, or has taken so far, to come back, µs.
+    pub fn recovery(&self) -> Option<u64> {
+        let until = self.recovered.unwrap_or(self.now);
+        self.cleared.map(|cleared| until.saturating_sub(cleared))
+    }
+
+    fn is_over_budget(&self) -> bool {
+        let budget = self.plan.recover_within_us;
+        budget
+            .zip(self.recovery())
+            .is_some_and(|(most, took)| took > most)
+    }
+
+    /// Time since the injection, while there is something to wait for.
+    fn clock(&self) -> Option<u64> {
+        match self.state {
+            FaultState::Armed | FaultState::Recovered | FaultState::Failed => None,
+            FaultState::Injecting
+            | FaultState::Active
+            | FaultState::Reverting
+            | FaultState::Recovering => self.injected.map(|at| self.now.saturating_sub(at)),
+        }
+    }
+
+    /// What can be said beside the state, in two parts of which the second may be left out.
+    fn detail(&self) -> (String, String) {
+        let since = short(self.now.saturating_sub(self.since));
+        let budget = self.plan.recover_within_us;
+        let one = |text: String| (text, String::new());
+        match self.state {
+            FaultState::Armed => one(String::new()),
+            FaultState::Injecting | FaultState::Reverting => one(since),
+            FaultState::Active => match self.active {
+                Some(active) if self.plan.max_us > 0 => {
+                    let ends = active.saturating_add(self.plan.max_us);
+                    one(format!(
+                        "clears in {}",
+                        short(ends.saturating_sub(self.now))
+                    ))
+                }
+                Some(_) | None => one(since),
+            },
+            FaultState::Recovering => match budget.zip(self.recovery()) {
+                Some((most, took)) if took > most => {
+                    (format!("{} over", short(took - most)), " budget".into())
+                }
+                Some((most, took)) => one(format!("budget {}", short(most - took))),
+                None => one(since),
+            },
+            FaultState::Recovered => {
+                let took = self.recovery().map(short).unwrap_or_default();
+                let of = budget.map(|budget| format!(" of {}", short(budget)));
+                (format!("in {took}"), of.unwrap_or_default())
+            }
+            FaultState::Failed => one(clean(self.text).into_owned()),
+        }
+    }
+
+    fn style(&self, theme: &Theme) -> Style {
+        match self.state {
+            FaultState::Armed => theme.dim,
+            FaultState::Recovered if !self.is_over_budget() => theme.good,
+            FaultState::Recovering if !self.is_over_budget() => theme.warn,
+            FaultState::Injecting | FaultState::Active | FaultState::Reverting => theme.warn,
+            FaultState::Recovering | FaultState::Recovered | FaultState::Failed => theme.bad,
+        }
+    }
+}
+
+/// `1:42`, from µs.
+fn short(micros: u64) -> String {
+    let clock = format::clock(micros);
+    clock.strip_prefix('0').map_or(clock.clone(), str::to_owned)
+}
+
+/// The glyph of a state.
+pub fn glyph(theme: &Theme, state: FaultState) -> &'static str {
+    let glyphs = &theme.glyphs;
+    match state {
+        FaultState::Armed => glyphs.off,
+        FaultState::Injecting | FaultState::Active | FaultState::Reverting => glyphs.on,
+        FaultState::Recovering => glyphs.up,
+        FaultState::Recovered => glyphs.yes,
+        FaultState::Failed => glyphs.no,
+    }
+}
+
+/// The word of a state.
+pub fn word(state: FaultState) -> &'static str {
+    match state {
+        FaultState::Armed => "armed",
+        FaultState::Injecting => "injecting",
+        FaultState::Active => "active",
+        FaultState::Reverting => "reverting",
+        FaultState::Recovering => "recovering",
+        FaultState::Recovered => "recovered",
+        FaultState::Failed => "failed",
+    }
+}
+
+/// Lines that it wants at this width.
+pub fn height(scene: &Scene<'_>, width: u16) -> u16 {
+    let faults = all(scene.history);
+    let quiet = faults
+        .iter()
+        .filter(|fault| fault.state == FaultState::Armed)
+        .count();
+    let lines = match faults.len() {
+        0 => 1,
+        count if width >= WIDE => count + 1,
+        count => 2 * count - quiet,
+    };
+    lines as u16
+}
+
+/// Draws it.
+pub fn draw(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
+    let faults = all(scene.history);
+    if faults.is_empty() {
+        let text = cut("nothing is broken in this window", usize::from(area.width)).into_owned();
+        put(
+            buf,
+            area,
+            0,
+            0,
+            &[Span::styled(text, scene.theme.dim)],
+            &scene.theme.glyphs,
+        );
+    } else if area.width >= WIDE {
+        table(scene, &faults, area, buf);
+    } else {
+        lines(scene, &faults, area, buf);
+    }
+}
+
+fn table(scene: &Scene<'_>, faults: &[Now<'_>], area: Rect, buf: &mut Buffer) {
+    let theme = scene.theme;
+    let mut table = Table::new(&[
+        Column::word("", 1),
+        Column::word("", 0).close(),
+        Column::words("fault", 0, 16).close(),
+        Column::words("kind", 5, 6),
+        Column::word("state", 0),
+        Column::number("injected", 3),
+        Column::number("for", 2),
+        Column::word("", 0),
+        Column::word("recovery", 4),
+        Column::words("by", 6, 8),
+    ]);
+    for fault in faults {
+        let style = fault.style(theme);
+        let name = if fault.state == FaultState::Armed {
+            theme.dim
+        } else {
+            theme.text
+        };
+        let injected = fault.injected.filter(|_| fault.state != FaultState::Armed);
+        let time = |at: Option<u64>| at.map(format::clock).unwrap_or_default();
+        let lasted = fault.injected.map(|at| {
+            let until = fault.cleared.unwrap_or(fault.now);
+            until.saturating_sub(at)
+        });
+        let share = fault.recovery().zip(fault.plan.recover_within_us);
+        let share = share.map(|(took, most)| took as f64 / most.max(1) as f64);
+        let bar = share.map_or_else(Vec::new, |share| bar(share, 10, style, theme.dim));
+        table.row(vec![
+            Cell::new(
+                fault.plan.key.map_or_else(String::new, String::from),
+                theme.accent,
+            ),
+            Cell::new(glyph(theme, fault.state), style),
+            Cell::new(clean(&fault.plan.name), name),
+            Cell::new(clean(&fault.plan.kind), theme.dim),
+            Cell::new(word(fault.state), style),
+            Cell::new(time(injected), theme.text),
+            Cell::new(time(lasted.filter(|_| injected.is_some())), theme.text),
+            detail_cell(fault, style),
+            Cell(bar),
+            Cell::new(clean(fault.by.unwrap_or_default()), theme.dim),
+        ]);
+    }
+    table.draw(area, buf, theme);
+}
+
+fn detail_cell<'a>(fault: &Now<'_>, style: Style) -> Cell<'a> {
+    let (said, more) = fault.detail();
+    Cell::new(cut(&(said + &more), 60).into_owned(), style)
+}
+
+/// Two lines a fault that is not at rest, one for the others; as many as fit, those not at rest first.
+fn lines(scene: &Scene<'_>, faults: &[Now<'_>], area: Rect, buf: &mut Buffer) {
+    let (theme, width) = (scene.theme, usize::from(area.width));
+    let height = usize::from(area.height);
+    let busy = |fault: &&Now<'_>| fault.state != FaultState::Armed;
+    let all = faults.len() + faults.iter().filter(busy).count();
+    let short = height < faults.len();
+    let mut y = 0;
+    for fault in faults.iter().filter(|fault| !short || busy(fault)) {
+        if y >= height {
+            break;
+        }
+        let style = fault.style(theme);
+        let name_style = if busy(&fault) { theme.text } else { theme.dim };
+        let key = fault.plan.key.map_or(" ".into(), String::from);
+        let name = clean(&fault.plan.name);
+        let names = vec![
+            Span::styled(key, theme.accent),
+            Span::styled(format!(" {} ", glyph(theme, fault.state)), style),
+            Span::styled(cut(&name, width.saturating_sub(4)).into_owned(), name_style),
+        ];
+        let mut parts = vec![Part::new(0, names)];
+        if let Some(clock) = fault.clock() {
+            parts.push(Part::one(1, format::clock(clock), style));
+        }
+        fit(&mut parts, width, 2);
+        for (place, part) in parts.iter().enumerate() {
+            let x = if place == 0 { 0 } else { width - part.width() };
+            put(buf, area, x, y, &part.words, &theme.glyphs);
+        }
+        y += 1;
+        if busy(&fault) && all <= height {
+            beside(scene, fault, area, y, buf);
+            y += 1;
+        }
+    }
+}
+
+/// The line below a fault that is not at rest.
+fn beside(scene: &Scene<'_>, fault: &Now<'_>, area: Rect, y: usize, buf: &mut Buffer) {
+    let theme = scene.theme;
+    let room = usize::from(area.width).saturating_sub(2);
+    let (said, more) = fault.detail();
+    let state = word(fault.state);
+    let said = if fault.state == FaultState::Failed {
+        cut(&said, room.saturating_sub(state.len() + 3)).into_owned()
+    } else {
+        said
+    };
+    let dot = format!(" {} ", theme.glyphs.dot);
+    let mut parts = vec![Part::one(0, state, fault.style(theme))];
+    if !said.is_empty() {
+        let words = vec![Span::styled(dot, theme.dim), Span::styled(said, theme.text)];
+        parts.push(Part::new(1, words));
+        parts.push(Part::one(2, more, theme.dim));
+    }
+    fit(&mut parts, room, 0);
+    let mut x = 2;
+    for part in &parts {
+        put(buf, area, x, y, &part.words, &theme.glyphs);
+        x += part.width();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::console::panel::fixture::{at_every_size, buffer, lines, model, pictures};
+
+    fn told(second: u64) -> String {
+        lines(&buffer(&model(second), draw, 34, 4)).join("\n")
+    }
+
+    #[test]
+    fn it_shows_how_far_the_way_back_has_come() {
+        let pictures = pictures(&mut model(820), draw, [(27, 4), (72, 3), (140, 3)]);
+        insta::assert_snapshot!(pictures);
+    }
+
+    #[test]
+    fn it_fits_everywhere() {
+        at_every_size(&mut model(820), draw);
+        at_every_size(&mut model(655), draw);
+        at_every_size(&mut model(0), draw);
+    }
+
+    #[test]
+    fn each_state_has_the_clock_that_matters_in_it() {
+        assert!(told(640).contains("○ slow database"));
+        assert!(
+            told(661).contains("active · clears in 1:50"),
+            "{}",
+            told(661)
+        );
+        assert!(
+            told(700).contains("recovering · budget 0:22"),
+            "{}",
+            told(700)
+        );
+        assert!(told(720).contains("recovered · in 0:18 of 0:30"));
+        assert!(told(742).contains("injecting · 0:02"), "{}", told(742));
+        assert!(
+            told(932).contains("recovering · 0:10 over budget"),
+            "{}",
+            told(932)
+        );
+    }
+
+    #[test]
+    fn a_window_without_faults_says_so_quietly() {
+        let model = crate::console::testing::model(10);
+        let text = lines(&buffer(&model, draw, 40, 2)).concat();
+        assert!(text.contains("nothing is broken"), "{text}");
+    }
+}
