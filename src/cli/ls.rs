@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 
 use super::tell;
 use crate::session::Sessions;
-use crate::session::dir::Listed;
+use crate::session::dir::{Condition, Listed};
 
 /// List running and recorded sessions, newest first.
 #[derive(Debug, clap::Args)]
@@ -32,12 +32,24 @@ pub fn run(args: &Args) -> ExitCode {
         // A pipe that was closed is no error, and a terminal that is gone cannot be told.
         Ok((_, listed)) => {
             let _ = print(&listed, &mut io::stdout().lock());
+            hint(&listed);
             ExitCode::SUCCESS
         }
         Err(error) => {
             tell(&format!("stormdeck: {error}"));
             ExitCode::from(2)
         }
+    }
+}
+
+/// What can be done with those that are running; on standard error, since it is no part of the list.
+fn hint(listed: &[Listed]) {
+    let running = |session: &&Listed| session.condition == Condition::Running;
+    if let Some(session) = listed.iter().find(running) {
+        let name: String = session.name.chars().filter(|c| !c.is_control()).collect();
+        tell(&format!(
+            "\n`stormdeck attach {name}` looks on, `stormdeck ctl {name} WORDS` drives it, `stormdeck stop {name}` ends it"
+        ));
     }
 }
 

@@ -1,12 +1,19 @@
 //! The commands: what they accept, in one file each, and nothing that another part could want.
 
+mod attach;
 mod check;
+mod ctl;
+mod engine;
 mod export;
+mod line;
 mod ls;
 mod man;
+mod pick;
 mod run;
+mod stop;
 mod target;
 mod verify;
+mod watch;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -39,6 +46,15 @@ enum Command {
     /// Run a window: put the profile's load on its target, record it, judge it
     #[command(after_help = run::EXIT_STATUS)]
     Run(run::Args),
+    /// Look on at a running window
+    #[command(after_help = run::EXIT_STATUS)]
+    Attach(attach::Args),
+    /// Tell a running window what to do: `stormdeck ctl - rate shoppers +10%`
+    #[command(after_help = ctl::help())]
+    Ctl(ctl::Args),
+    /// End a running window and wait until its recording is closed
+    #[command(after_help = stop::EXIT_STATUS)]
+    Stop(stop::Args),
     /// Say what a profile would do, or what is wrong with it
     #[command(after_help = check::EXIT_STATUS)]
     Check(check::Args),
@@ -58,6 +74,9 @@ enum Command {
     },
     /// Print the manual page
     Man,
+    /// Run a window as a process of its own, as `run` starts it
+    #[command(name = crate::engine::detach::COMMAND, hide = true)]
+    Engine(engine::Args),
 }
 
 /// What every command takes that reads a profile.
@@ -102,6 +121,10 @@ impl ProfileArgs {
 pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run(args) => run::run(&args),
+        Command::Attach(args) => attach::run(&args),
+        Command::Ctl(args) => ctl::run(&args),
+        Command::Stop(args) => stop::run(&args),
+        Command::Engine(args) => engine::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Ls(args) => ls::run(&args),
         Command::Verify(args) => verify::run(&args),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crossterm::event::KeyEvent;
 
 use super::model::{Overview, Side};
+use crate::engine::control::Wish;
 use crate::history::History;
 use crate::session::record::Record;
 
@@ -30,6 +31,8 @@ pub enum Event {
     Sought {
         /// Which session.
         deck: usize,
+        /// What it replaces.
+        side: Side,
         /// As far as the place.
         history: Box<History>,
     },
@@ -68,8 +71,8 @@ pub enum Event {
 /// Something that should happen outside of the model.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
-    /// Send the engine a wish, in the words of `stormdeck ctl`.
-    Wish(String),
+    /// Send the engine a wish.
+    Wish(Wish),
     /// Show another moment of these sessions.
     Seek {
         /// The tick to show last, in the first deck's count.
@@ -86,6 +89,8 @@ pub enum Command {
     WatchLog(bool),
     /// Put text on the clipboard of the terminal.
     Copy(String),
+    /// Put the summary of what is shown on the clipboard of the terminal.
+    CopySummary,
     /// Write what is on screen to a file.
     Save {
         /// In which form.

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use crokey::{KeyCombination, KeyCombinationFormat};
-use crossterm::event::{KeyEvent, KeyEventKind};
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 /// What a key asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -259,7 +259,7 @@ impl Keymap {
         if key.kind == KeyEventKind::Release {
             return None;
         }
-        let key = KeyCombination::from(key).normalized();
+        let key = plain(key);
         let bound = ACTIONS.iter().zip(&self.bound);
         bound
             .filter(|(definition, _)| now(definition.when))
@@ -276,13 +276,24 @@ impl Keymap {
     }
 }
 
+/// The key as bindings name it. A character that is no letter says itself whether shift was held.
+fn plain(mut key: KeyEvent) -> KeyCombination {
+    match key.code {
+        KeyCode::Char(character) if !character.is_alphabetic() => {
+            key.modifiers.remove(KeyModifiers::SHIFT);
+        }
+        KeyCode::BackTab => key.modifiers.insert(KeyModifiers::SHIFT),
+        _ => {}
+    }
+    KeyCombination::from(key).normalized()
+}
+
 /// A key by its name in crokey's notation; a single character stands for itself.
 fn parse(text: &str) -> Result<KeyCombination, String> {
     let mut characters = text.chars();
     match (characters.next(), characters.next()) {
         (Some(character), None) if !character.is_alphanumeric() => {
-            let code = crossterm::event::KeyCode::Char(character);
-            Ok(KeyCombination::from(code).normalized())
+            Ok(KeyCombination::from(KeyCode::Char(character)).normalized())
         }
         _ => crokey::parse(text)
             .map(KeyCombination::normalized)
@@ -297,4 +308,100 @@ pub fn write(key: KeyCombination) -> String {
         .with_lowercase_modifiers()
         .to_string(key)
         .replace("Hyphen", "-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pressed(code: KeyCode, modifiers: KeyModifiers) -> KeyEvent {
+        KeyEvent::new(code, modifiers)
+    }
+
+    fn always(when: When) -> bool {
+        when == Always
+    }
+
+    #[test]
+    fn keys_are_found_however_a_terminal_reports_them() {
+        let keymap = Keymap::default();
+        for (code, modifiers, action) in [
+            (KeyCode::Char('?'), KeyModifiers::NONE, Action::Help),
+            (KeyCode::Char('?'), KeyModifiers::SHIFT, Action::Help),
+            (KeyCode::Char('L'), KeyModifiers::NONE, Action::Lock),
+            (KeyCode::Char('L'), KeyModifiers::SHIFT, Action::Lock),
+            (KeyCode::Char('l'), KeyModifiers::SHIFT, Action::Lock),
+            (KeyCode::BackTab, KeyModifiers::SHIFT, Action::PreviousView),
+            (KeyCode::BackTab, KeyModifiers::NONE, Action::PreviousView),
+            (KeyCode::Char('c'), KeyModifiers::CONTROL, Action::Quit),
+            (KeyCode::Char(' '), KeyModifiers::NONE, Action::Freeze),
+            (KeyCode::Char(':'), KeyModifiers::SHIFT, Action::Palette),
+        ] {
+            let found = keymap.action(pressed(code, modifiers), always);
+            assert_eq!(found, Some(action), "{code:?} {modifiers:?}");
+        }
+    }
+
+    #[test]
+    fn one_key_means_what_makes_sense_now() {
+        let keymap = Keymap::default();
+        let key = pressed(KeyCode::Char('<'), KeyModifiers::NONE);
+        let live = |when| when != Past;
+        let recording = |when| when != Live;
+        assert_eq!(keymap.action(key, live), Some(Action::Rewind));
+        assert_eq!(keymap.action(key, recording), Some(Action::Slower));
+    }
+
+    #[test]
+    fn no_two_actions_share_a_key_at_the_same_time() {
+        let keymap = Keymap::default();
+        for now in [Live, Past] {
+            let together = |when: When| when == Always || when == now;
+            let bound = ACTIONS.iter().zip(&keymap.bound);
+            let mut keys: Vec<_> = bound
+                .filter(|(definition, _)| together(definition.when))
+                .flat_map(|(_, (_, keys))| keys.clone())
+                .collect();
+            let all = keys.len();
+            keys.sort();
+            keys.dedup();
+            assert_eq!(keys.len(), all, "{now:?}");
+        }
+    }
+
+    #[test]
+    fn keys_can_be_bound_anew_and_mistakes_leave_the_rest_in_force() {
+        let own = |name: &str, keys: &[&str]| {
+            let keys = keys.iter().map(|&key| key.to_owned()).collect();
+            (name.to_owned(), keys)
+        };
+        let (keymap, errors) = Keymap::rebound(&BTreeMap::from([
+            own("spike", &["ctrl-x", "F5"]),
+            own("spik", &["x"]),
+            own("hold", &["hyper-p"]),
+            own("mark", &[]),
+        ]));
+        assert_eq!(keymap.keys("spike"), ["ctrl-x", "F5"]);
+        assert!(keymap.keys("mark").is_empty());
+        assert_eq!(errors.len(), 2, "{errors:?}");
+        let x = pressed(KeyCode::Char('x'), KeyModifiers::NONE);
+        assert_eq!(keymap.action(x, |_| true), None);
+    }
+
+    #[test]
+    fn keys_are_written_as_they_are_typed() {
+        let keymap = Keymap::default();
+        let keys: Vec<_> = [
+            "help",
+            "lock",
+            "raise",
+            "freeze",
+            "quit",
+            "previous-view",
+            "seek",
+        ]
+        .map(|name| keymap.keys(name).join(" "))
+        .into();
+        assert_eq!(keys, ["?", "L", "+ =", "Space", "q ctrl-c", "BackTab", "@"]);
+    }
 }

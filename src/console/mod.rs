@@ -7,7 +7,7 @@
 //!   engine answers ─┘                                   └──▶ Command ──▶ feed, control socket, clipboard, files
 //! ```
 //!
-//! [`model`] is everything that is on screen, `update` the only code that changes it, `screen` draws it, one file of
+//! [`model`] is everything that is on screen, [`update`](update::update) the only code that changes it, [`screen`] draws it, one file of
 //! [`panel`] a panel. No I/O and no clock is in any of them: what happens outside comes in as an [`Event`], what should
 //! happen outside goes out as a [`Command`]. `feed` reads session files, live or at any speed; `run` is the loop with
 //! the real terminal. The invariant: live view, second viewer, rewound view and replay differ in the `feed` only.
@@ -15,13 +15,18 @@
 pub mod derived;
 pub mod event;
 pub mod keymap;
+pub mod layout;
 pub mod model;
 pub mod panel;
+pub mod screen;
 pub mod table;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod text;
 pub mod theme;
+pub mod update;
+pub mod values;
 
 pub use event::{Command, Event};
 pub use model::Model;
+pub use update::update;

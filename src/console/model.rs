@@ -10,6 +10,7 @@ use tui_input::Input;
 use super::event::Speed;
 use super::keymap::Keymap;
 use super::theme::Theme;
+use crate::engine::control::Wish;
 use crate::history::History;
 
 /// The whole console.
@@ -70,6 +71,11 @@ impl Deck {
         self.past.as_ref().unwrap_or(&self.live)
     }
 
+    /// Whether the window can still be told something.
+    pub fn can_act(&self) -> bool {
+        self.kind == Kind::Live && self.live.end().is_none() && self.broken.is_none()
+    }
+
     /// The tick that is shown last; 0 before the first.
     pub fn tick(&self) -> u64 {
         self.shown().last().map_or(0, |last| last.tick)
@@ -126,6 +132,10 @@ pub enum PlaceKind {
 
 /// What the operator chose to see.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each can be on or off whatever the others are"
+)]
 pub struct Ui {
     /// The size of the terminal: columns, rows.
     pub size: (u16, u16),
@@ -159,6 +169,10 @@ pub struct Ui {
     pub locked: bool,
     /// Wishes are refused.
     pub read_only: bool,
+    /// The past that is shown is a picture of the moment at which it was frozen.
+    pub frozen: bool,
+    /// The console ends with the window.
+    pub leave_at_end: bool,
     /// How a recording plays; `None` while it stands.
     pub playing: Option<Speed>,
     /// The speed that playing begins with.
@@ -184,6 +198,8 @@ impl Default for Ui {
             said: None,
             locked: false,
             read_only: false,
+            frozen: false,
+            leave_at_end: false,
             playing: None,
             speed: 1.0,
         }
@@ -346,7 +362,7 @@ pub enum Overlay {
     Palette {
         /// What was typed.
         input: Input,
-        /// What it could become.
+        /// The lines that it could become.
         completions: Vec<String>,
         /// The completion chosen.
         chosen: usize,
@@ -383,8 +399,8 @@ pub enum Asks {
 /// What an answer does.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Consent {
-    /// Sends these wishes, in the words of `stormdeck ctl`.
-    Wish(String),
+    /// Sends this wish.
+    Wish(Wish),
     /// Leaves the console; the window goes on.
     Leave,
     /// Ends the window, then the console.

@@ -6,6 +6,10 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+
+use super::control::Status;
+use crate::session::record::Decision;
 
 /// One wish, and who has it.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,6 +18,15 @@ pub struct Order {
     pub by: Option<String>,
     /// The wish.
     pub command: Command,
+}
+
+/// What comes to a running window from outside. A reply that nobody waits for any more is dropped.
+#[derive(Debug)]
+pub enum Call {
+    /// Do something, and say in a sentence what was done, or why not.
+    Order(Order, oneshot::Sender<Result<String, String>>),
+    /// Say how the window stands.
+    Status(oneshot::Sender<Status>),
 }
 
 /// On or off.
@@ -74,27 +87,27 @@ pub enum Command {
         /// Which.
         scenario: usize,
     },
-    /// Set one scenario's arrivals a second or users, until the next phase begins.
+    /// Change one scenario's arrivals a second or users, until the next phase begins.
     Amount {
         /// Which.
         scenario: usize,
         /// Arrivals a second, or users.
-        amount: f64,
+        to: Adjust,
     },
-    /// Set the load factor of every scenario that scales, until the next phase begins.
+    /// Change the load factor of every scenario that scales, until the next phase begins.
     Load {
         /// 1.0 is what the profile states.
-        factor: f64,
+        to: Adjust,
     },
     /// Switch the profile's spike factor on, or back to the schedule.
     Spike {
         /// On or off.
-        on: bool,
+        to: Switch,
     },
     /// Keep the current phase from ending, or let it go on; the time it was held is added to it.
     Hold {
         /// Hold or release.
-        on: bool,
+        to: Switch,
     },
     /// End the current phase now.
     Next,
@@ -111,6 +124,18 @@ pub enum Command {
     /// Put a note on the timeline.
     Mark {
         /// The note.
+        text: String,
+    },
+    /// Sign the window off.
+    SignOff {
+        /// Go or no-go.
+        decision: Decision,
+        /// Why.
+        text: String,
+    },
+    /// End the window without waiting for what is in flight.
+    Abort {
+        /// A sentence for the record.
         text: String,
     },
     /// End the window: start nothing more, wait for what is in flight, close the session.

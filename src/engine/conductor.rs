@@ -5,16 +5,17 @@
 //! The invariant: the curves handed out always reach to the end of the schedule, so that a phase begins on time even
 //! if nobody calls in just then; a call only replaces the future, and never moves what has been asked already.
 
+mod orders;
+
 use std::time::Duration;
 
-use super::command::{Command, Order};
 pub use super::course::Asked;
 use super::course::{Course, Past, Stretch};
 use crate::load::clock::Nanos;
 use crate::load::schedule::{Curve, Piece};
 use crate::profile::Profile;
 use crate::profile::model::Model;
-use crate::session::record::{EndReason, Happening, ScenarioState};
+use crate::session::record::{EndReason, Happening};
 
 /// How far ahead of the order a change is dated, so that every worker has it before it is due.
 const LEAD: Duration = Duration::from_millis(10);
@@ -54,12 +55,16 @@ pub enum Action {
     },
     /// The window is over: drain and close.
     End,
+    /// The window is over, and what is in flight is not waited for.
+    Abort,
 }
 
 #[derive(Debug, Clone)]
 struct Stream {
     amount: f64,
     scales: bool,
+    /// Only whole amounts make sense: users.
+    whole: bool,
 }
 
 /// See the module.
@@ -96,6 +101,7 @@ impl Conductor {
                     Model::Closed { users, .. } => f64::from(users),
                 },
                 scales: scenario.scale,
+                whole: matches!(scenario.model, Model::Closed { .. }),
             })
             .collect();
         let ends = stretches.first().map_or(0, |first| first.length);
@@ -125,6 +131,11 @@ impl Conductor {
     /// Index of the current phase.
     pub fn phase(&self) -> usize {
         self.course.phase
+    }
+
+    /// Whether the current phase is held.
+    pub fn held(&self) -> bool {
+        self.held_since.is_some()
     }
 
     /// The load factor asked for at `now`.
@@ -189,87 +200,6 @@ impl Conductor {
         actions
     }
 
-    /// Carries out an order at `now`. An order that makes no sense (an unknown scenario, a window that is over) is
-    /// answered with a sentence and changes nothing.
-    pub fn order(&mut self, order: Order, now: Nanos) -> Result<Vec<Action>, String> {
-        if self.course.over {
-            return Err("the window is over".into());
-        }
-        let at = now + nanos(LEAD);
-        let Order { by, command } = order;
-        let mut actions = Vec::new();
-        match command {
-            Command::Start { scenario } | Command::Stop { scenario } => {
-                let on = matches!(command, Command::Start { .. });
-                self.stream(scenario)?;
-                let state = if on {
-                    ScenarioState::Running
-                } else {
-                    ScenarioState::Draining
-                };
-                actions.push(event(by, Happening::Scenario { scenario, state }));
-                actions.push(if on {
-                    Action::Start { scenario, at }
-                } else {
-                    Action::Stop { scenario, at }
-                });
-            }
-            Command::Amount { scenario, amount } => {
-                let amount = sane(amount)?;
-                self.stream(scenario)?;
-                self.change(at).amounts[scenario] = Some(amount);
-                actions.push(event(
-                    by,
-                    Happening::Load {
-                        scenario: Some(scenario),
-                        factor: amount,
-                    },
-                ));
-                actions.push(self.curve(scenario, at));
-            }
-            Command::Load { factor } => {
-                actions.extend(self.set_factor(Some(sane(factor)?), by, at));
-            }
-            Command::Spike { on } => {
-                actions.extend(self.set_factor(on.then_some(self.spike), by, at));
-            }
-            Command::Hold { on } => {
-                match (on, self.held_since) {
-                    (true, None) => self.held_since = Some(now),
-                    (false, Some(since)) => {
-                        self.ends = self.ends.saturating_add(now.saturating_sub(since));
-                        self.held_since = None;
-                    }
-                    (true, Some(_)) => return Err("the phase is held already".into()),
-                    (false, None) => return Err("the phase is not held".into()),
-                }
-                actions.push(event(by, Happening::Hold { on }));
-                actions.extend(self.curves(at));
-            }
-            Command::Next => return self.jump(self.course.phase + 1, by, at),
-            Command::Jump { phase } => return self.jump(phase, by, at),
-            Command::Extend { by: length } => {
-                self.ends = self.ends.saturating_add(nanos(length));
-                let by_us = u64::try_from(length.as_micros()).unwrap_or(u64::MAX);
-                actions.push(event(
-                    by,
-                    Happening::Extend {
-                        phase: self.course.phase,
-                        by_us,
-                    },
-                ));
-                actions.extend(self.curves(at));
-            }
-            Command::Mark { text } => actions.push(event(by, Happening::Mark { text })),
-            Command::End { text } => {
-                self.change(now).over = true;
-                actions.push(event(by, end(text, EndReason::Stopped)));
-                actions.push(Action::End);
-            }
-        }
-        Ok(actions)
-    }
-
     /// Ends the window at `now` because a gate asked for it.
     pub fn abort(&mut self, text: String, now: Nanos) -> Vec<Action> {
         self.finish_for(text, EndReason::Aborted, now)
@@ -294,20 +224,6 @@ impl Conductor {
         &mut self.course
     }
 
-    fn jump(&mut self, phase: usize, by: Option<String>, at: Nanos) -> Result<Vec<Action>, String> {
-        if phase >= self.stretches.len() {
-            return Err(format!(
-                "there is no phase {}; the last one is {}",
-                phase + 1,
-                self.stretches.len()
-            ));
-        }
-        self.enter(phase, at);
-        let mut actions = vec![event(by, Happening::Phase { phase })];
-        actions.extend(self.curves(at));
-        Ok(actions)
-    }
-
     /// Makes `phase` the current one, beginning at `at`; its ramp starts from the factor asked for just then, and what
     /// people changed by hand in the previous phase ends.
     fn enter(&mut self, phase: usize, at: Nanos) {
@@ -321,30 +237,6 @@ impl Conductor {
         *self.change(at) = course;
         self.held_since = None;
         self.ends = at.saturating_add(self.stretches[phase].length);
-    }
-
-    fn set_factor(&mut self, factor: Option<f64>, by: Option<String>, at: Nanos) -> Vec<Action> {
-        self.change(at).factor_by_hand = factor;
-        let factor = self.factor(at);
-        let mut actions = vec![event(
-            by,
-            Happening::Load {
-                scenario: None,
-                factor,
-            },
-        )];
-        actions.extend(self.curves(at));
-        actions
-    }
-
-    fn stream(&mut self, scenario: usize) -> Result<&mut Stream, String> {
-        let count = self.streams.len();
-        self.streams.get_mut(scenario).ok_or_else(|| {
-            format!(
-                "there is no scenario {}; the last one is {count}",
-                scenario + 1
-            )
-        })
     }
 
     fn has_changes_by_hand(&self) -> bool {
@@ -446,14 +338,6 @@ fn end(text: String, reason: EndReason) -> Happening {
 
 fn nanos(duration: Duration) -> Nanos {
     Nanos::try_from(duration.as_nanos()).unwrap_or(Nanos::MAX)
-}
-
-fn sane(amount: f64) -> Result<f64, String> {
-    if amount.is_finite() && amount >= 0.0 {
-        Ok(amount)
-    } else {
-        Err(format!("{amount} is no load; give 0 or more"))
-    }
 }
 
 #[cfg(test)]

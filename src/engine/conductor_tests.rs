@@ -1,7 +1,9 @@
 //! Tables of what the conductor asks for, in its own time.
 
 use super::*;
+use crate::engine::command::{Adjust, Command, Order, Switch};
 use crate::profile::{self, Options};
+use crate::session::record::Decision;
 
 const SECOND: Nanos = 1_000_000_000;
 
@@ -57,7 +59,8 @@ fn asked(actions: &[Action], wanted: usize, at: Nanos) -> Option<f64> {
         | Action::Start { .. }
         | Action::Stop { .. }
         | Action::Record { .. }
-        | Action::End => None,
+        | Action::End
+        | Action::Abort => None,
     })
 }
 
@@ -115,7 +118,12 @@ fn a_load_set_by_hand_holds_until_the_next_phase_begins() {
     let mut conductor = conductor();
     conductor.begin();
     let actions = conductor
-        .order(by(Command::Load { factor: 5.0 }), 4 * SECOND)
+        .order(
+            by(Command::Load {
+                to: Adjust::To(5.0),
+            }),
+            4 * SECOND,
+        )
         .unwrap();
     assert!(close(asked(&actions, 0, 9 * SECOND).unwrap(), 500.0));
     assert!(
@@ -133,11 +141,11 @@ fn a_spike_goes_back_to_what_the_schedule_says() {
     let mut conductor = conductor();
     conductor.begin();
     conductor
-        .order(by(Command::Spike { on: true }), 4 * SECOND)
+        .order(by(Command::Spike { to: Switch::On }), 4 * SECOND)
         .unwrap();
     assert!(close(conductor.factor(5 * SECOND), 10.0));
     let actions = conductor
-        .order(by(Command::Spike { on: false }), 6 * SECOND)
+        .order(by(Command::Spike { to: Switch::Toggle }), 6 * SECOND)
         .unwrap();
     assert!(close(asked(&actions, 0, 7 * SECOND).unwrap(), 100.0));
 }
@@ -150,7 +158,7 @@ fn an_amount_set_by_hand_is_that_scenario_s_alone() {
         .order(
             by(Command::Amount {
                 scenario: 1,
-                amount: 7.0,
+                to: Adjust::To(7.0),
             }),
             4 * SECOND,
         )
@@ -161,17 +169,66 @@ fn an_amount_set_by_hand_is_that_scenario_s_alone() {
 }
 
 #[test]
+fn a_relative_change_starts_from_what_is_asked_for_then() {
+    let mut conductor = conductor();
+    conductor.begin();
+    let mut amount = |scenario, to, at| {
+        let order = by(Command::Amount { scenario, to });
+        let actions = conductor.order(order, at).unwrap();
+        asked(&actions, scenario, at + SECOND / 10).unwrap()
+    };
+    let in_the_ramp = amount(0, Adjust::Percent(10.0), SECOND - 10_000_000);
+    assert!(close(in_the_ramp, 55.0), "{in_the_ramp}");
+    let again = amount(0, Adjust::Percent(10.0), 2 * SECOND);
+    assert!(close(again, 60.5), "{again}");
+    assert!(close(amount(0, Adjust::By(-100.0), 3 * SECOND), 0.0));
+    let users = amount(1, Adjust::Percent(12.0), 3 * SECOND);
+    assert!(close(users, 22.0), "users are whole: {users}");
+    let up = by(Command::Load {
+        to: Adjust::By(0.5),
+    });
+    conductor.order(up, 4 * SECOND).unwrap();
+    assert!(close(conductor.factor(5 * SECOND), 1.5));
+}
+
+#[test]
+fn an_abort_waits_for_nothing_and_cuts_a_drain_short() {
+    let abort = || {
+        by(Command::Abort {
+            text: "wrong environment".into(),
+        })
+    };
+    let mut conductor = conductor();
+    conductor.begin();
+    let mut at_once = conductor.clone();
+    let actions = at_once.order(abort(), SECOND).unwrap();
+    assert_eq!(actions.last(), Some(&Action::Abort));
+    assert_eq!(at_once.next_change(), None);
+    let end = Command::End {
+        text: String::new(),
+    };
+    conductor.order(by(end.clone()), SECOND).unwrap();
+    assert!(conductor.order(by(end), 2 * SECOND).is_err());
+    let mark = Command::Mark {
+        text: "still draining".into(),
+    };
+    assert_eq!(conductor.order(by(mark), 2 * SECOND).unwrap().len(), 1);
+    let actions = conductor.order(abort(), 3 * SECOND).unwrap();
+    assert_eq!(actions.last(), Some(&Action::Abort));
+}
+
+#[test]
 fn holding_a_phase_moves_everything_after_it() {
     let mut conductor = conductor();
     conductor.begin();
     let held = conductor
-        .order(by(Command::Hold { on: true }), 4 * SECOND)
+        .order(by(Command::Hold { to: Switch::On }), 4 * SECOND)
         .unwrap();
     assert!(close(asked(&held, 0, 1000 * SECOND).unwrap(), 100.0));
     assert_eq!((conductor.next_change(), conductor.end()), (None, None));
     assert!(conductor.advance(60 * SECOND).is_empty());
     let released = conductor
-        .order(by(Command::Hold { on: false }), 64 * SECOND)
+        .order(by(Command::Hold { to: Switch::Off }), 64 * SECOND)
         .unwrap();
     assert_eq!(
         (conductor.next_change(), conductor.end()),
@@ -180,7 +237,7 @@ fn holding_a_phase_moves_everything_after_it() {
     assert!(close(asked(&released, 0, 75 * SECOND).unwrap(), 300.0));
     assert!(
         conductor
-            .order(by(Command::Hold { on: false }), 65 * SECOND)
+            .order(by(Command::Hold { to: Switch::Off }), 65 * SECOND)
             .is_err()
     );
 }
@@ -233,17 +290,23 @@ fn every_order_that_acts_is_recorded_with_who_gave_it() {
         Command::Start { scenario: 0 },
         Command::Amount {
             scenario: 0,
-            amount: 5.0,
+            to: Adjust::To(5.0),
         },
-        Command::Load { factor: 2.0 },
-        Command::Spike { on: true },
-        Command::Hold { on: true },
-        Command::Hold { on: false },
+        Command::Load {
+            to: Adjust::To(2.0),
+        },
+        Command::Spike { to: Switch::On },
+        Command::Hold { to: Switch::On },
+        Command::Hold { to: Switch::Off },
         Command::Extend {
             by: Duration::from_secs(1),
         },
         Command::Mark {
             text: "pool grew".into(),
+        },
+        Command::SignOff {
+            decision: Decision::Go,
+            text: String::new(),
         },
         Command::Next,
         Command::Jump { phase: 0 },
@@ -275,15 +338,24 @@ fn an_order_that_makes_no_sense_changes_nothing() {
         Command::Start { scenario: 2 },
         Command::Amount {
             scenario: 9,
-            amount: 1.0,
+            to: Adjust::To(1.0),
         },
         Command::Amount {
             scenario: 0,
-            amount: f64::NAN,
+            to: Adjust::To(f64::NAN),
         },
-        Command::Load { factor: -1.0 },
+        Command::Amount {
+            scenario: 0,
+            to: Adjust::To(1e12),
+        },
         Command::Load {
-            factor: f64::INFINITY,
+            to: Adjust::To(1e7),
+        },
+        Command::Load {
+            to: Adjust::To(-1.0),
+        },
+        Command::Load {
+            to: Adjust::To(f64::INFINITY),
         },
     ] {
         assert!(
@@ -300,7 +372,12 @@ fn an_interval_belongs_to_the_phase_in_which_it_ends_however_late_it_is_given_ou
     let mut conductor = conductor();
     conductor.begin();
     conductor
-        .order(by(Command::Load { factor: 5.0 }), 4 * SECOND)
+        .order(
+            by(Command::Load {
+                to: Adjust::To(5.0),
+            }),
+            4 * SECOND,
+        )
         .unwrap();
     // Late enough that two phases and the whole window are over before anybody asks.
     conductor.advance(31 * SECOND);

@@ -4,14 +4,17 @@
 //! ends, and the folded history that the verdict is made from. The engine never draws and never waits for a disk, a
 //! terminal or a person; the invariant is that every tick the fleet reports is either in the file or counted as lost.
 //!
-//! [`conductor`] is the pure part that decides what is asked; [`window`] is the loop that moves it.
+//! [`conductor`] is the pure part that decides what is asked; [`window`] is the loop that moves it; [`control`] is how
+//! people reach it; [`launch`] makes it ready, and [`detach`] gives it a process of its own.
 
 pub mod command;
 pub mod conductor;
 pub mod control;
 mod course;
+pub mod detach;
 pub mod embedded;
 pub mod gates;
+pub mod launch;
 pub mod logs;
 pub mod plan;
 pub mod prepare;
@@ -20,5 +23,6 @@ pub mod recorder;
 pub mod signals;
 pub mod window;
 
+pub use launch::{Launch, LaunchError, Ready};
 pub use prepare::{Prepared, check, prepare};
 pub use window::{EngineError, Finished, Left, Progress, Spec, run};

@@ -1,11 +1,13 @@
 //! The loop of a window: gathers what the workers report, writes it down, watches the gates, moves the conductor.
 
+mod calls;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::command::{Command, Order};
+use super::command::{Call, Command, Order};
 use super::conductor::{Action, Conductor};
 use super::gates::Gates;
 use super::plan;
@@ -44,7 +46,7 @@ pub struct Spec<P = HttpPlan> {
     /// Who started it: `user@host`.
     pub by: String,
     /// Orders from people while it runs.
-    pub orders: UnboundedReceiver<Order>,
+    pub orders: UnboundedReceiver<Call>,
 }
 
 /// How a window ended.
@@ -128,7 +130,7 @@ struct Window {
     meter: Meter,
     recorder_cpu: Duration,
     bottleneck: Vec<Bottleneck>,
-    orders: UnboundedReceiver<Order>,
+    orders: UnboundedReceiver<Call>,
     reason: EndReason,
     drain_until: Option<Nanos>,
     /// Journeys in all, where every scenario has a fixed number of them.
@@ -210,7 +212,7 @@ impl Window {
                     self.act(actions);
                 }
                 order = self.orders.recv(), if orders_open => match order {
-                    Some(order) => self.on_order(order),
+                    Some(call) => self.on_call(call),
                     None => orders_open = false,
                 },
                 signal = signals.next() => self.on_signal(signal),
@@ -358,14 +360,6 @@ impl Window {
                 .all(|scenario| scenario.state == ScenarioState::Done)
     }
 
-    fn on_order(&mut self, order: Order) {
-        let asked = order.command.clone();
-        match self.conductor.order(order, self.clock.now()) {
-            Ok(actions) => self.act(actions),
-            Err(why) => tracing::warn!(?asked, %why, "an order was refused"),
-        }
-    }
-
     /// The first signal ends the window gracefully, the next one without waiting for what is in flight.
     fn on_signal(&mut self, name: &'static str) {
         if self.drain_until.is_some() {
@@ -375,7 +369,8 @@ impl Window {
         let end = Command::End {
             text: format!("received {name}"),
         };
-        self.on_order(Order {
+        // Refused only when the window is over already.
+        let _ = self.on_order(Order {
             by: None,
             command: end,
         });
@@ -408,6 +403,7 @@ impl Window {
                     self.note(by, what);
                 }
                 Action::End => self.drain(self.profile.window.drain),
+                Action::Abort => self.drain(Duration::ZERO),
             }
         }
     }

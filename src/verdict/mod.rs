@@ -251,7 +251,7 @@ fn weigh_end(case: &mut Case, history: &History) {
             );
         }
         EndReason::Aborted => {
-            let (most, who) = aborted_by(history);
+            let (most, who) = aborted_by_a_person(history).unwrap_or_else(|| aborted_by(history));
             case.hold(most, format!("the window was ended early by {who}"));
         }
     }
@@ -259,6 +259,24 @@ fn weigh_end(case: &mut Case, history: &History) {
         let finding = format!("{} ticks could not be recorded", end.lost);
         case.findings.push(finding);
     }
+}
+
+/// The person who ended the window early, if one did. As with a stop, what was measured until then counts.
+fn aborted_by_a_person(history: &History) -> Option<(Verdict, String)> {
+    let aborts = || {
+        let events = history.events().iter();
+        events.filter(|event| {
+            let reason = EndReason::Aborted;
+            matches!(&event.what, Happening::Stop { reason: found, .. } if *found == reason)
+        })
+    };
+    // A gate that aborted first is what counts, even if somebody then lost patience with the drain.
+    if aborts().any(|event| event.by.is_none()) {
+        return None;
+    }
+    let by = aborts().next()?.by.as_deref()?;
+    let text = history.stop().map_or("", |(_, text)| text);
+    Some((Verdict::Conditional, format!("{by}: {text}")))
 }
 
 /// Who ended the window, and what that means: no-go, unless all of them are advisory. The sentence of the stop names

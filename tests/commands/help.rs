@@ -8,8 +8,11 @@ use tempfile::TempDir;
 use crate::said;
 use crate::support::stormdeck;
 
-const COMMANDS: [&str; 8] = [
+const COMMANDS: [&str; 11] = [
     "run",
+    "attach",
+    "ctl",
+    "stop",
     "check",
     "ls",
     "verify",

@@ -75,16 +75,6 @@ fn check_tells_of_phases_that_a_rehearsal_makes_too_short_to_see() {
     assert_eq!(code, 0);
 }
 
-#[test]
-fn run_without_headless_says_what_to_do() {
-    let dir = TempDir::new().unwrap();
-    let output = stormdeck(dir.path()).args(["run", "smoke"]).output();
-    let (out, err, code) = said(&output.unwrap());
-    assert_eq!((out.as_str(), code), ("", 2));
-    assert!(err.contains("--headless"), "{err}");
-    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
-}
-
 /// `run` of [`QUICK`] with its state in `dir`.
 fn quick(dir: &Path) -> Command {
     let profile = dir.join("quick.toml");

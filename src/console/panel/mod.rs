@@ -11,6 +11,7 @@ pub mod faults;
 pub(crate) mod fixture;
 pub mod footer;
 pub mod gates;
+mod gates_view;
 pub mod header;
 pub mod help;
 pub mod log;

@@ -149,7 +149,11 @@ impl Client {
         }
         let deadline = Instant::now() + ANSWER;
         self.stream.set_write_timeout(Some(ANSWER))?;
-        self.stream.write_all(&line).map_err(failed)?;
+        match self.stream.write_all(&line) {
+            // Whoever turned us away may have said why.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+            other => other.map_err(failed)?,
+        }
         loop {
             let line = self.line(deadline)?;
             let answer: Answer = serde_json::from_slice(&line)

@@ -6,14 +6,20 @@
 //! orders, which the engine takes when it comes round.
 //!
 //! [`protocol`] is what goes over the wire, [`words`] the same as a person types it, [`place`] where the socket is,
-//! [`client`] the end that asks.
+//! [`client`] one end and [`server`] the other; [`resolve`] turns names into the indices that the conductor knows, and
+//! [`said`] what it did into a sentence.
 
 pub mod change;
 pub mod client;
 pub mod place;
 pub mod protocol;
+pub mod resolve;
+pub mod said;
+pub mod server;
 pub mod words;
 
 pub use client::{Client, ConnectError, SendError};
 pub use place::socket_of;
 pub use protocol::{Answer, Request, Status, Wish};
+pub use resolve::Names;
+pub use server::Server;

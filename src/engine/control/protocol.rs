@@ -26,6 +26,9 @@
 //! The answer to `status` also has a member `status`, a [`Status`]. `status` and `hello` change nothing and leave no
 //! trace; everything else that the engine agrees to becomes an event of the session, with `by`.
 
+use std::fmt;
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::change::{Change, Users};
@@ -200,9 +203,12 @@ impl Answer {
 pub struct Status {
     /// µs since it began.
     pub at_us: u64,
-    /// µs until it ends if nobody changes anything; absent while a phase is held.
+    /// µs until it ends if nobody changes anything; absent while a phase is held, and where the work is fixed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left_us: Option<u64>,
+    /// Share of a fixed amount of work that is done; absent where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub done: Option<f64>,
     /// Name of the phase.
     pub phase: String,
     /// The load factor asked for.
@@ -211,6 +217,21 @@ pub struct Status {
     pub held: bool,
     /// Whether it only waits for what is in flight.
     pub ending: bool,
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Whole seconds: nobody reads more of a window.
+        let span = |us: u64| Span(Duration::from_secs(us / 1_000_000));
+        let (at, factor) = (span(self.at_us), (self.factor * 100.0).round() / 100.0);
+        write!(f, "{} at {factor}x, {at} in", self.phase)?;
+        match (self.left_us, self.done) {
+            _ if self.ending => f.write_str(", waiting for what is in flight"),
+            (Some(left), _) => write!(f, ", {} left", span(left)),
+            (None, Some(done)) => write!(f, ", {:.0}% done", (done * 100.0).floor()),
+            (None, None) => f.write_str(", held"),
+        }
+    }
 }
 
 mod span {
@@ -243,7 +264,7 @@ mod tests {
     #[test]
     fn the_examples_in_the_documentation_are_read_and_written_back() {
         let page = include_str!("protocol.rs");
-        let page = page.split("use serde").next().unwrap();
+        let page = page.split("use std::fmt").next().unwrap();
         let mut seen = 0;
         for example in page.split_inclusive('}').filter_map(|part| {
             let example = &part[part.find('{')?..];

@@ -136,10 +136,10 @@ impl Wish {
     /// Whether a person should be asked once more before it is sent.
     pub fn is_dangerous(&self) -> bool {
         match self {
-            Self::Spike { .. }
-            | Self::Next
+            // Going back is none.
+            Self::Spike { to } | Self::Fault { to, .. } => *to != Switch::Off,
+            Self::Next
             | Self::Jump { .. }
-            | Self::Fault { .. }
             | Self::SignOff { .. }
             | Self::End { .. }
             | Self::Abort { .. } => true,

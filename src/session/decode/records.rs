@@ -7,10 +7,7 @@ use crate::session::record::{Gap, Record};
 impl Decoder {
     /// The next whole line of the text, as a range without its newline.
     pub(super) fn next_line(&mut self) -> Option<(usize, usize)> {
-        let Some(length) = self.text[self.text_seen..]
-            .iter()
-            .position(|&byte| byte == b'\n')
-        else {
+        let Some(length) = memchr::memchr(b'\n', &self.text[self.text_seen..]) else {
             if self.text_used > 0 {
                 self.text.drain(..self.text_used);
                 self.text_used = 0;

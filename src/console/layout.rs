@@ -1,0 +1,288 @@
+//! Which panels are on screen and where, for every view and size.
+//!
+//! In: the view, the size, and which panels have something to show. Out: rectangles. Neighbours share their border, so
+//! each rectangle overlaps the next by one cell. What has no room is left out whole: at 80x24 the resources and the
+//! timeline fold away, at 200x60 the distributions and the events come to the overview.
+
+use ratatui::layout::Rect;
+
+use super::model::View;
+
+/// The panels that a view puts together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "named after the files of `panel`")]
+pub enum Panel {
+    Scenarios,
+    Faults,
+    Latency,
+    Resources,
+    Gates,
+    Rates,
+    Timeline,
+    Scrubber,
+    Histogram,
+    Percentiles,
+    Steps,
+    Events,
+    Exemplars,
+    Samples,
+    Log,
+}
+
+/// What decides on the layout beside the size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Facts {
+    /// The view.
+    pub view: View,
+    /// Whether there is anything to break.
+    pub faults: bool,
+    /// Scenarios.
+    pub scenarios: u16,
+    /// Whether a moment of a recording is shown, or of a rewound window.
+    pub past: bool,
+}
+
+/// Narrower than this, two columns; else three.
+const THREE: u16 = 100;
+/// From this size on there is room for more than the essential.
+const ROOMY: (u16, u16) = (150, 44);
+
+/// The panels of a view in this area, which lies between the header and the footer.
+pub fn panels(facts: Facts, area: Rect) -> Vec<(Panel, Rect)> {
+    let mut placed = Vec::new();
+    let mut rest = area;
+    if facts.past && rest.height >= 10 {
+        placed.push((Panel::Scrubber, cut_bottom(&mut rest, 4)));
+    }
+    match facts.view {
+        View::Overview => overview(facts, rest, &mut placed),
+        View::Latency => latency(rest, &mut placed),
+        View::Resources => placed.push((Panel::Resources, rest)),
+        View::Faults => faults(rest, &mut placed),
+        View::Gates => placed.push((Panel::Gates, rest)),
+        View::Events => events(rest, &mut placed),
+    }
+    placed.retain(|(_, area)| area.width > 2 && area.height > 2);
+    placed
+}
+
+fn overview(facts: Facts, area: Rect, placed: &mut Vec<(Panel, Rect)>) {
+    let mut rest = area;
+    let roomy = area.width >= ROOMY.0 && area.height >= ROOMY.1;
+    // In a recording the scrubber has the phases, and a small screen no room for both.
+    if area.height >= 28 || (area.height >= 20 && !facts.past) {
+        let lines = match area.height {
+            0..28 => 1,
+            28..44 => 2,
+            _ => 4,
+        };
+        placed.push((Panel::Timeline, cut_bottom(&mut rest, lines + 2)));
+    }
+    if area.height >= 14 {
+        let lines = match area.height {
+            0..28 => 1,
+            28..44 => 2,
+            _ => 5,
+        };
+        placed.push((Panel::Rates, cut_bottom(&mut rest, lines + 2)));
+    }
+    if area.width < 60 {
+        placed.push((
+            Panel::Scenarios,
+            cut_top(&mut rest, facts.scenarios * 2 + 2),
+        ));
+        placed.push((Panel::Latency, rest));
+        return;
+    }
+    let left = (area.width / 4).clamp(29, 44);
+    let mut left = cut_left(&mut rest, left);
+    if area.width >= THREE {
+        let right = (area.width * 3 / 10).clamp(34, 60);
+        let mut right = cut_right(&mut rest, right);
+        if roomy {
+            let third = right.height / 3;
+            placed.push((Panel::Events, cut_bottom(&mut right, third)));
+        }
+        let half = right.height.div_ceil(2);
+        placed.push((Panel::Resources, cut_top(&mut right, half)));
+        placed.push((Panel::Gates, right));
+    } else {
+        let half = left.height / 2;
+        placed.push((Panel::Gates, cut_bottom(&mut left, half)));
+    }
+    if facts.faults && left.height >= 9 {
+        let wanted = facts.scenarios.saturating_mul(2).saturating_add(2);
+        let scenarios = wanted.clamp(left.height / 2, left.height - 4);
+        placed.push((Panel::Scenarios, cut_top(&mut left, scenarios)));
+        placed.push((Panel::Faults, left));
+    } else {
+        placed.push((Panel::Scenarios, left));
+    }
+    if roomy {
+        let third = rest.height * 2 / 5;
+        let mut below = cut_bottom(&mut rest, third);
+        let half = below.width / 2;
+        placed.push((Panel::Histogram, cut_left(&mut below, half)));
+        placed.push((Panel::Percentiles, below));
+    }
+    placed.push((Panel::Latency, rest));
+}
+
+fn latency(area: Rect, placed: &mut Vec<(Panel, Rect)>) {
+    let mut rest = area;
+    if area.height < 16 {
+        placed.push((Panel::Latency, rest));
+        return;
+    }
+    let steps = (area.height / 3).clamp(5, 24);
+    placed.push((Panel::Steps, cut_bottom(&mut rest, steps)));
+    if area.width >= THREE {
+        let right = (area.width * 2 / 5).clamp(40, 80);
+        let mut right = cut_right(&mut rest, right);
+        let half = right.height / 2;
+        placed.push((Panel::Histogram, cut_top(&mut right, half)));
+        placed.push((Panel::Percentiles, right));
+    } else {
+        let half = rest.height / 2;
+        let mut below = cut_bottom(&mut rest, half);
+        let half = below.width / 2;
+        placed.push((Panel::Histogram, cut_left(&mut below, half)));
+        placed.push((Panel::Percentiles, below));
+    }
+    placed.push((Panel::Latency, rest));
+}
+
+fn faults(area: Rect, placed: &mut Vec<(Panel, Rect)>) {
+    let mut rest = area;
+    if area.height >= 16 {
+        placed.push((Panel::Timeline, cut_bottom(&mut rest, 6)));
+    }
+    placed.push((Panel::Faults, rest));
+}
+
+fn events(area: Rect, placed: &mut Vec<(Panel, Rect)>) {
+    let mut rest = area;
+    if area.width >= THREE {
+        let half = rest.width / 2;
+        let mut right = cut_right(&mut rest, half);
+        let third = right.height / 3;
+        placed.push((Panel::Exemplars, cut_top(&mut right, third)));
+        let half = right.height / 2;
+        placed.push((Panel::Samples, cut_top(&mut right, half)));
+        placed.push((Panel::Log, right));
+    } else if area.height >= 16 {
+        let half = rest.height / 2;
+        let mut below = cut_bottom(&mut rest, half);
+        let half = below.height / 2;
+        placed.push((Panel::Exemplars, cut_top(&mut below, half)));
+        placed.push((Panel::Log, below));
+    }
+    placed.push((Panel::Events, rest));
+}
+
+/// Cuts `lines` off the top of `area`; the border between is in both.
+fn cut_top(area: &mut Rect, lines: u16) -> Rect {
+    let lines = lines.min(area.height);
+    let cut = Rect {
+        height: lines,
+        ..*area
+    };
+    let taken = lines.saturating_sub(1);
+    area.y += taken;
+    area.height -= taken;
+    cut
+}
+
+/// Likewise, off the bottom.
+fn cut_bottom(area: &mut Rect, lines: u16) -> Rect {
+    let lines = lines.min(area.height);
+    let cut = Rect {
+        y: area.bottom() - lines,
+        height: lines,
+        ..*area
+    };
+    area.height -= lines.saturating_sub(1);
+    cut
+}
+
+/// Likewise, off the left.
+fn cut_left(area: &mut Rect, columns: u16) -> Rect {
+    let columns = columns.min(area.width);
+    let cut = Rect {
+        width: columns,
+        ..*area
+    };
+    let taken = columns.saturating_sub(1);
+    area.x += taken;
+    area.width -= taken;
+    cut
+}
+
+/// Likewise, off the right.
+fn cut_right(area: &mut Rect, columns: u16) -> Rect {
+    let columns = columns.min(area.width);
+    let cut = Rect {
+        x: area.right() - columns,
+        width: columns,
+        ..*area
+    };
+    area.width -= columns.saturating_sub(1);
+    cut
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every view at every size.
+    fn all(check: impl Fn(Facts, Rect, &[(Panel, Rect)])) {
+        for view in View::ALL {
+            for (faults, past) in [(false, false), (true, false), (false, true), (true, true)] {
+                let facts = Facts {
+                    view,
+                    faults,
+                    scenarios: 3,
+                    past,
+                };
+                for width in (1..=260).step_by(3) {
+                    for height in 1..=80 {
+                        let area = Rect::new(0, 1, width, height);
+                        check(facts, area, &panels(facts, area));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn panels_stay_in_the_area_and_share_nothing_but_borders() {
+        all(|facts, area, placed| {
+            for (index, &(panel, rect)) in placed.iter().enumerate() {
+                assert_eq!(rect, rect.intersection(area), "{panel:?} {facts:?} {area}");
+                for &(other, second) in &placed[index + 1..] {
+                    let inner = |rect: Rect| rect.inner(ratatui::layout::Margin::new(1, 1));
+                    let shared = inner(rect).intersection(inner(second));
+                    let none = shared.is_empty();
+                    assert!(none, "{panel:?} and {other:?} {facts:?} {area}");
+                }
+            }
+        });
+    }
+
+    #[test]
+    fn every_view_shows_what_it_is_named_after_wherever_anything_fits() {
+        all(|facts, area, placed| {
+            let main = match facts.view {
+                View::Overview | View::Latency => Panel::Latency,
+                View::Resources => Panel::Resources,
+                View::Faults => Panel::Faults,
+                View::Gates => Panel::Gates,
+                View::Events => Panel::Events,
+            };
+            if area.width >= 30 && area.height >= 22 {
+                let shown = placed.iter().any(|&(panel, _)| panel == main);
+                assert!(shown, "{facts:?} {area}");
+            }
+        });
+    }
+}

@@ -1,0 +1,131 @@
+//! From a profile to a window that can begin: services, session, log and control socket, in the order in which a
+//! failure leaves the least behind.
+
+use std::path::{Path, PathBuf};
+
+use tokio::sync::mpsc::unbounded_channel;
+use tracing_appender::non_blocking::WorkerGuard;
+
+use super::control::{Names, Server, place, server::ServerError};
+use super::embedded::{Embedded, EmbeddedError};
+use super::prepare::LoadError;
+use super::window::{self, EngineError, Finished, Progress, Spec};
+use super::{logs, plan, prepare, process};
+use crate::profile::Profile;
+use crate::session::dir::{EXTENSION, FindError, Sessions};
+use crate::session::{OpenError, Writer};
+
+/// What a window is to be made of.
+#[derive(Debug)]
+pub struct Launch {
+    /// What to do.
+    pub profile: Profile,
+    /// Worker threads.
+    pub workers: usize,
+    /// Where sessions live, if it is said.
+    pub dir: Option<PathBuf>,
+    /// Name of the session, instead of one made from the time and the window's name.
+    pub name: Option<String>,
+    /// The stormdeck executable, for demo services.
+    pub program: PathBuf,
+    /// Whether a window that nobody can drive may begin. It then says why in its warnings.
+    pub may_be_deaf: bool,
+}
+
+/// Why a window could not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum LaunchError {
+    /// The load cannot be put.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// A demo service did not start.
+    #[error(transparent)]
+    Embedded(#[from] EmbeddedError),
+    /// There is no directory of sessions.
+    #[error(transparent)]
+    Sessions(#[from] FindError),
+    /// The session cannot be written.
+    #[error(transparent)]
+    Session(#[from] OpenError),
+    /// Nobody could drive it.
+    #[error(transparent)]
+    Control(#[from] ServerError),
+}
+
+/// A window that can begin.
+pub struct Ready {
+    session: PathBuf,
+    spec: Spec,
+    // Dropped in this order: nobody asks a window that is over, services end after the load, the log says all of it.
+    server: Option<Server>,
+    _services: Embedded,
+    _log: Option<WorkerGuard>,
+}
+
+impl Launch {
+    /// Makes everything ready.
+    ///
+    /// # Errors
+    /// With what keeps the window from beginning; nothing runs on then.
+    pub fn ready(self) -> Result<Ready, LaunchError> {
+        let mut profile = self.profile;
+        // Before the session: what cannot start leaves none behind. Before the services: a mistake starts none of them.
+        prepare::check(&profile, self.workers)?;
+        if !self.may_be_deaf {
+            place::make_dir().map_err(ServerError::from)?;
+        }
+        let services = Embedded::start(&mut profile, &self.program)?;
+        let mut prepared = prepare::prepare(&profile, self.workers)?;
+        let sessions = Sessions::locate(self.dir.as_deref())?;
+        sessions.make_dir()?;
+        let names = plan::names(&profile);
+        let writer = match &self.name {
+            Some(name) => Writer::create(sessions.dir.join(format!("{name}{EXTENSION}")), names)?,
+            None => sessions.begin(&profile.window.name, jiff::Timestamp::now(), &names)?,
+        };
+        let session = writer.path().to_owned();
+        let log = logs::start(&session);
+        let (calls, orders) = unbounded_channel();
+        let server = match Server::open(&session, Names::of(&profile), calls) {
+            Ok(server) => Some(server),
+            Err(error) if self.may_be_deaf => {
+                prepared
+                    .warnings
+                    .push(format!("the window cannot be driven: {error}"));
+                None
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let spec = Spec {
+            profile,
+            prepared,
+            writer,
+            by: process::who_from(),
+            orders,
+        };
+        Ok(Ready {
+            session,
+            spec,
+            server,
+            _services: services,
+            _log: log,
+        })
+    }
+}
+
+impl Ready {
+    /// Where it is recorded.
+    pub fn session(&self) -> &Path {
+        &self.session
+    }
+
+    /// Runs the window to its end. `show` is called once a tick and must not block.
+    ///
+    /// # Errors
+    /// When it could not begin.
+    pub fn run(self, show: impl FnMut(&Progress<'_>)) -> Result<Finished, EngineError> {
+        let finished = window::run(self.spec, show);
+        drop(self.server);
+        finished
+    }
+}
