@@ -72,7 +72,8 @@ fn details(scene: &Scene<'_>, rows: &[Row<'_>], area: Rect, buf: &mut Buffer) ->
         Column::words("in", 6, 10),
         Column::words("", 8, 24),
     ]);
-    table.selected = Some(scene.ui.row.min(rows.len().saturating_sub(1)));
+    // Only to scroll by: at the top no row is marked.
+    table.selected = Some(scene.ui.row.min(rows.len().saturating_sub(1))).filter(|&row| row > 0);
     let phases = &scene.history.names().phases;
     let at = scene.history.last().map_or(0, |last| last.at);
     for row in rows {
