@@ -30,13 +30,13 @@ pub mod screen;
 pub mod signals;
 pub mod table;
 pub mod terminal;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod text;
 pub mod theme;
 pub mod update;
 pub mod values;
 pub mod widget;
-#[cfg(test)]
-pub(crate) mod testing;
 
 pub use event::{Command, Event};
 pub use model::Model;

@@ -52,7 +52,11 @@ fn play() {
     let drained = inbox.sender();
     let terminal = Terminal::open(false, move || drained.notice(Notice::Drained)).unwrap();
     let keys = run::listen_to_keys(inbox.sender(), Duration::ZERO).unwrap();
-    let program = Program { update, draw };
+    let program = Program {
+        update,
+        draw,
+        summary: |_| String::new(),
+    };
     let around = Surroundings::default();
     let (outcome, _) = run::run(
         model(),
