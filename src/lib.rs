@@ -29,7 +29,8 @@
 //! - [`profile`]: what a window may be asked to do. Start at [`profile::model`].
 //! - [`session`]: the file format, record by record, in [`session::record`]; everything else stands on it.
 //! - [`load`]: pacing, workers, journeys, the protocol driver. Start at [`load::fleet`].
-//! - [`engine`]: the window itself: [`engine::conductor`] decides what is asked, [`engine::recorder`] writes it down.
+//! - [`engine`]: the window itself: [`engine::conductor`] decides what is asked, [`engine::recorder`] writes it down,
+//!   [`engine::control`] is how people reach it, and [`engine::detach`] lets it outlive their terminal.
 //! - [`history`], [`verdict`], [`report`]: from records to a judgement; pure functions.
 //! - [`target`]: the demo service that a profile can ask for with `embedded://shop`.
 //! - [`cli`]: the commands. [`alarm`] is the precise timer that the load and the demo service share.

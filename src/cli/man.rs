@@ -15,7 +15,8 @@ pub fn page(mut cli: Command) -> io::Result<Vec<u8>> {
     man.render_synopsis_section(&mut out)?;
     man.render_description_section(&mut out)?;
     man.render_options_section(&mut out)?;
-    for command in cli.get_subcommands().filter(|sub| sub.get_name() != "help") {
+    let shown = |sub: &&Command| sub.get_name() != "help" && !sub.is_hide_set();
+    for command in cli.get_subcommands().filter(shown) {
         section(command, &mut out)?;
     }
     man.render_version_section(&mut out)?;
@@ -29,16 +30,22 @@ fn section(command: &Command, out: &mut Vec<u8>) -> io::Result<()> {
     man.render_synopsis_section(&mut page)?;
     man.render_description_section(&mut page)?;
     man.render_options_section(&mut page)?;
-    if command.get_after_help().is_some() {
+    let after = command.get_after_help().map(ToString::to_string);
+    if after.is_some() {
         man.render_extra_section(&mut page)?;
     }
+    // What follows the options begins with a word of its own.
+    let heading = match after {
+        Some(text) if text.starts_with("Words:") => "WORDS",
+        Some(_) | None => "EXIT STATUS",
+    };
     writeln!(
         out,
         ".SH \"STORMDECK {}\"",
         command.get_name().to_uppercase()
     )?;
     let page = String::from_utf8_lossy(&page)
-        .replace("\n.SH EXTRA", "\n.SH \"EXIT STATUS\"")
+        .replace("\n.SH EXTRA", &format!("\n.SH \"{heading}\""))
         .replace("\n.SH ", "\n.SS ");
     // The preamble that comes before the first heading is for a page that stands alone.
     let body = page.find(".SH ").map_or(&*page, |start| &page[start..]);

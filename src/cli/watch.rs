@@ -31,8 +31,10 @@ type Outcome = Result<ExitCode, Box<dyn std::error::Error>>;
 /// Shows a running window until it ends, then its summary. Ctrl-C leaves the window running.
 pub fn watch(session: &Path, json: bool) -> Outcome {
     let name = name_of(session);
-    tell(&format!("recording to `{}`", session.display()));
     let mut follower = Follower::open(session)?;
+    if is_being_written(&File::open(session)?) {
+        tell(&format!("recording to `{}`", session.display()));
+    }
     leave_on_signal(follower.stopper())?;
     let mut view = View::new(session);
     loop {
@@ -113,7 +115,12 @@ fn leave_on_signal(stopper: Stopper) -> std::io::Result<()> {
 struct View {
     history: History,
     client: Option<Client>,
-    status: Status,
+    /// Absent where the engine does not say.
+    status: Option<Status>,
+    /// Names of the phases.
+    phases: Vec<String>,
+    /// Length of the schedule as planned.
+    length: Duration,
     line: Option<Line>,
     /// Whether something came that is not shown yet.
     fresh: bool,
@@ -124,7 +131,9 @@ impl View {
         Self {
             history: History::without_rollups(),
             client: Client::connect(session).ok(),
-            status: Status::default(),
+            status: None,
+            phases: Vec::new(),
+            length: Duration::ZERO,
             line: None,
             fresh: false,
         }
@@ -133,7 +142,13 @@ impl View {
     fn take(&mut self, record: &Record, json: bool) {
         if let Record::Window(window) = record {
             let length = window.phases.iter().map(|phase| phase.length_us).sum();
-            self.line = Some(Line::new(&window.name, Duration::from_micros(length), json));
+            self.length = Duration::from_micros(length);
+            self.phases = window
+                .phases
+                .iter()
+                .map(|phase| phase.name.clone())
+                .collect();
+            self.line = Some(Line::new(&window.name, self.length, json));
         }
         self.fresh |= matches!(record, Record::Tick(_));
         self.history.apply(record);
@@ -141,19 +156,23 @@ impl View {
 
     fn show(&mut self) {
         self.fresh = false;
-        match self.client.as_mut().map(Client::status) {
-            Some(Ok(status)) => self.status = status,
+        self.status = self.client.as_mut().and_then(|client| client.status().ok());
+        if self.status.is_none() {
             // An engine that does not answer is asked no more; what it records is still shown.
-            Some(Err(_)) => self.client = None,
-            None => {}
+            self.client = None;
         }
         let (Some(line), Some(tick)) = (&mut self.line, self.history.last_tick()) else {
             return;
         };
+        let at = Duration::from_micros(tick.at);
+        let phase = tick.phase.and_then(|phase| self.phases.get(phase));
         line.show(&Progress {
-            at: Duration::from_micros(tick.at),
-            left: left(&self.status),
-            phase: &self.status.phase,
+            at,
+            left: match &self.status {
+                Some(status) => left(status),
+                None => Left::Time(self.length.saturating_sub(at)),
+            },
+            phase: phase.map_or("", String::as_str),
             factor: tick.load,
             history: &self.history,
             lost: 0,

@@ -34,16 +34,20 @@ pub enum Panel {
 pub struct Facts {
     /// The view.
     pub view: View,
-    /// Whether there is anything to break.
-    pub faults: bool,
-    /// Scenarios.
+    /// Lines that the scenarios want.
     pub scenarios: u16,
+    /// Lines that the faults want; 0 when there is nothing to break.
+    pub faults: u16,
+    /// Lines that the resources want.
+    pub resources: u16,
     /// Whether a moment of a recording is shown, or of a rewound window.
     pub past: bool,
 }
 
 /// Narrower than this, two columns; else three.
 const THREE: u16 = 100;
+/// Columns of the left of the overview: what a scenario's line needs, and the borders.
+pub const LEFT: u16 = 29;
 /// From this size on there is room for more than the essential.
 const ROOMY: (u16, u16) = (150, 44);
 
@@ -87,45 +91,44 @@ fn overview(facts: Facts, area: Rect, placed: &mut Vec<(Panel, Rect)>) {
         placed.push((Panel::Rates, cut_bottom(&mut rest, lines + 2)));
     }
     if area.width < 60 {
-        placed.push((
-            Panel::Scenarios,
-            cut_top(&mut rest, facts.scenarios * 2 + 2),
-        ));
+        placed.push((Panel::Scenarios, cut_top(&mut rest, facts.scenarios + 2)));
         placed.push((Panel::Latency, rest));
         return;
     }
-    let left = (area.width / 4).clamp(29, 44);
-    let mut left = cut_left(&mut rest, left);
+    let left = (area.width / 4).clamp(LEFT, 44);
+    left_column(facts, cut_left(&mut rest, left), placed);
     if area.width >= THREE {
         let right = (area.width * 3 / 10).clamp(34, 60);
         let mut right = cut_right(&mut rest, right);
-        if roomy {
-            let third = right.height / 3;
-            placed.push((Panel::Events, cut_bottom(&mut right, third)));
+        let events = right.height.saturating_sub(facts.resources + 1);
+        if events >= 6 {
+            let lines = events.max(right.height / 2);
+            let events = cut_bottom(&mut right, lines);
+            placed.push((Panel::Events, events));
         }
-        let half = right.height.div_ceil(2);
-        placed.push((Panel::Resources, cut_top(&mut right, half)));
-        placed.push((Panel::Gates, right));
-    } else {
-        let half = left.height / 2;
-        placed.push((Panel::Gates, cut_bottom(&mut left, half)));
-    }
-    if facts.faults && left.height >= 9 {
-        let wanted = facts.scenarios.saturating_mul(2).saturating_add(2);
-        let scenarios = wanted.clamp(left.height / 2, left.height - 4);
-        placed.push((Panel::Scenarios, cut_top(&mut left, scenarios)));
-        placed.push((Panel::Faults, left));
-    } else {
-        placed.push((Panel::Scenarios, left));
+        placed.push((Panel::Resources, right));
     }
     if roomy {
-        let third = rest.height * 2 / 5;
-        let mut below = cut_bottom(&mut rest, third);
+        let below = rest.height * 2 / 5;
+        let mut below = cut_bottom(&mut rest, below);
         let half = below.width / 2;
         placed.push((Panel::Histogram, cut_left(&mut below, half)));
         placed.push((Panel::Percentiles, below));
     }
     placed.push((Panel::Latency, rest));
+}
+
+/// Scenarios, then faults where there are any, then gates in what is left.
+fn left_column(facts: Facts, area: Rect, placed: &mut Vec<(Panel, Rect)>) {
+    let mut rest = area;
+    let most = rest.height * if facts.faults > 0 { 2 } else { 3 } / 5;
+    let scenarios = (facts.scenarios + 2).min(most.max(4));
+    placed.push((Panel::Scenarios, cut_top(&mut rest, scenarios)));
+    if facts.faults > 0 && rest.height >= 9 {
+        let faults = (facts.faults + 2).min(rest.height / 2 + 1);
+        placed.push((Panel::Faults, cut_top(&mut rest, faults)));
+    }
+    placed.push((Panel::Gates, rest));
 }
 
 fn latency(area: Rect, placed: &mut Vec<(Panel, Rect)>) {
@@ -237,11 +240,12 @@ mod tests {
     /// Every view at every size.
     fn all(check: impl Fn(Facts, Rect, &[(Panel, Rect)])) {
         for view in View::ALL {
-            for (faults, past) in [(false, false), (true, false), (false, true), (true, true)] {
+            for (faults, past) in [(0, false), (4, false), (0, true), (40, true)] {
                 let facts = Facts {
                     view,
+                    scenarios: 6,
                     faults,
-                    scenarios: 3,
+                    resources: 5,
                     past,
                 };
                 for width in (1..=260).step_by(3) {

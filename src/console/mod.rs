@@ -12,20 +12,31 @@
 //! happen outside goes out as a [`Command`]. `feed` reads session files, live or at any speed; `run` is the loop with
 //! the real terminal. The invariant: live view, second viewer, rewound view and replay differ in the `feed` only.
 
+pub mod capability;
+pub mod capture;
+pub mod clipboard;
+pub mod config;
 pub mod derived;
 pub mod event;
+pub mod feed;
+pub mod inbox;
 pub mod keymap;
 pub mod layout;
 pub mod model;
 pub mod panel;
+pub mod plain;
+pub mod run;
 pub mod screen;
+pub mod signals;
 pub mod table;
+pub mod terminal;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod text;
 pub mod theme;
 pub mod update;
 pub mod values;
+pub mod widget;
 
 pub use event::{Command, Event};
 pub use model::Model;

@@ -1,7 +1,223 @@
-//! Where everything is on screen.
+//! Where everything is on screen, and how it is put together.
+//!
+//! ```text
+//!  header                                   what runs, how far it is, the verdict so far
+//! ┌ panels ──────┬───────────────────┐
+//! │              │                   │      those of the view, laid out by [`layout`]
+//! ├──────────────┴───────────────────┤
+//! └──────────────────────────────────┘
+//!  footer                                   the keys that mean something now, or the word said last
+//! ```
+//!
+//! Two sessions share the middle, each with its own panels of the same view.
 
-use super::model::{Model, View};
+use ratatui::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::symbols::border;
+use ratatui::symbols::merge::MergeStrategy;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, Widget as _};
+
+use super::layout::{self, Facts, Panel};
+use super::model::{Deck, Model, Overlay, View};
+use super::panel::{self, Draw, Scene};
 use crate::session::record::Window;
+
+/// Borders in ASCII.
+const ASCII: border::Set<'static> = border::Set {
+    top_left: "+",
+    top_right: "+",
+    bottom_left: "+",
+    bottom_right: "+",
+    vertical_left: "|",
+    vertical_right: "|",
+    horizontal_top: "-",
+    horizontal_bottom: "-",
+};
+
+/// Draws everything.
+pub fn draw(model: &Model, frame: &mut Frame<'_>) {
+    let area = frame.area();
+    paint(model, area, frame.buffer_mut());
+}
+
+/// Likewise, into a buffer.
+pub fn paint(model: &Model, area: Rect, buf: &mut Buffer) {
+    if area.is_empty() {
+        return;
+    }
+    let first = scene(model, &model.decks[0]);
+    let head = panel::header::height(area.width).min(area.height);
+    let foot = u16::from(area.height > head + 1);
+    panel::header::draw(
+        &first,
+        Rect {
+            height: head,
+            ..area
+        },
+        buf,
+    );
+    let middle = Rect {
+        y: area.y + head,
+        height: area.height - head - foot,
+        ..area
+    };
+    for (deck, area) in model.decks.iter().zip(shares(middle, model.decks.len())) {
+        paint_deck(&scene(model, deck), area, buf);
+    }
+    if foot > 0 {
+        let bottom = Rect {
+            y: area.bottom() - 1,
+            height: 1,
+            ..area
+        };
+        panel::footer::draw(&first, bottom, buf);
+    }
+    paint_overlay(&first, area, buf);
+}
+
+fn scene<'a>(model: &'a Model, deck: &'a Deck) -> Scene<'a> {
+    Scene {
+        deck,
+        history: deck.shown(),
+        ui: &model.ui,
+        theme: &model.theme,
+        keymap: &model.keymap,
+    }
+}
+
+/// What each of the decks gets: side by side where there is room, else one above the other.
+fn shares(area: Rect, decks: usize) -> Vec<Rect> {
+    if decks < 2 {
+        return vec![area];
+    }
+    if area.width >= 120 {
+        let half = area.width / 2;
+        let left = Rect {
+            width: half,
+            ..area
+        };
+        let right = Rect {
+            x: area.x + half,
+            width: area.width - half,
+            ..area
+        };
+        return vec![left, right];
+    }
+    let half = area.height / 2;
+    let top = Rect {
+        height: half,
+        ..area
+    };
+    let bottom = Rect {
+        y: area.y + half,
+        height: area.height - half,
+        ..area
+    };
+    vec![top, bottom]
+}
+
+fn facts(scene: &Scene<'_>) -> Facts {
+    let planned = |count: fn(&Window) -> usize| scene.history.window().map_or(0, count);
+    let width = layout::LEFT - 2;
+    Facts {
+        view: scene.ui.view,
+        scenarios: panel::scenarios::height(scene, width).max(2),
+        faults: match planned(|window| window.faults.len()) {
+            0 => 0,
+            _ => panel::faults::height(scene, width),
+        },
+        resources: panel::resources::height(scene),
+        past: scene.deck.past.is_some() && !scene.ui.frozen,
+    }
+}
+
+fn paint_deck(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
+    for (panel, area) in layout::panels(facts(scene), area) {
+        let (title, draw) = entry(panel);
+        let block = frame(scene, &title(scene), area.width);
+        let inner = block.inner(area);
+        block.render(area, buf);
+        draw(scene, inner, buf);
+    }
+}
+
+/// The border with its title; neighbours' borders join.
+fn frame<'a>(scene: &Scene<'_>, title: &str, width: u16) -> Block<'a> {
+    let theme = scene.theme;
+    let (set, merge) = if theme.glyphs.ascii {
+        (ASCII, MergeStrategy::Replace)
+    } else {
+        (border::PLAIN, MergeStrategy::Exact)
+    };
+    let title = format!(
+        " {} ",
+        fitted(
+            title,
+            usize::from(width).saturating_sub(4),
+            theme.glyphs.dot
+        )
+    );
+    Block::bordered()
+        .border_set(set)
+        .border_style(theme.border)
+        .merge_borders(merge)
+        .title(Line::from(Span::styled(title, theme.title)))
+}
+
+/// As many whole parts of a title as there is room for.
+fn fitted(title: &str, room: usize, dot: &str) -> String {
+    let separator = format!(" {dot} ");
+    let mut fitted = String::new();
+    for part in title.split(&separator) {
+        let longer = if fitted.is_empty() {
+            part.to_owned()
+        } else {
+            format!("{fitted}{separator}{part}")
+        };
+        if !fitted.is_empty() && unicode_width::UnicodeWidthStr::width(longer.as_str()) > room {
+            break;
+        }
+        fitted = longer;
+    }
+    fitted
+}
+
+/// The list of panels: what each is titled, and what draws it.
+fn entry(panel: Panel) -> (fn(&Scene<'_>) -> String, Draw) {
+    match panel {
+        Panel::Scenarios => (panel::scenarios::title, panel::scenarios::draw),
+        Panel::Faults => (|_| "faults".into(), panel::faults::draw),
+        Panel::Latency => (panel::latency::title, panel::latency::draw),
+        Panel::Resources => (panel::resources::title, panel::resources::draw),
+        Panel::Gates => (panel::gates::title, panel::gates::draw),
+        Panel::Rates => (panel::rates::title, panel::rates::draw),
+        Panel::Timeline => (panel::timeline::title, panel::timeline::draw),
+        Panel::Scrubber => (panel::scrubber::title, panel::scrubber::draw),
+        Panel::Histogram => (panel::histogram::title, panel::histogram::draw),
+        Panel::Percentiles => (panel::percentiles::title, panel::percentiles::draw),
+        Panel::Steps => (panel::steps::title, panel::steps::draw),
+        Panel::Events => (panel::events::title, panel::events::draw),
+        Panel::Exemplars => (|_| "slowest requests".into(), panel::exemplars::draw),
+        Panel::Samples => (
+            |_| "first answer of each error".into(),
+            panel::samples::draw,
+        ),
+        Panel::Log => (|_| "engine log".into(), panel::log::draw),
+    }
+}
+
+fn paint_overlay(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
+    match scene.ui.overlay {
+        Overlay::None => {}
+        Overlay::Help => panel::help::draw(scene, area, buf),
+        Overlay::Palette { .. } => panel::palette::draw(scene, area, buf),
+        Overlay::Prompt { .. } => panel::prompt::draw(scene, area, buf),
+        Overlay::Confirm { .. } => panel::confirm::draw(scene, area, buf),
+        Overlay::Menu(_) => panel::menu::draw(scene, area, buf),
+    }
+}
 
 /// Ticks that one cell of the charts stands for.
 pub fn ticks_per_cell(model: &Model) -> u64 {
@@ -24,5 +240,45 @@ pub fn rows(model: &Model) -> usize {
         View::Faults => planned(|window| window.faults.len()),
         View::Gates => planned(|window| window.gates.len()),
         View::Events => history.events().len(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::console::testing;
+
+    fn painted(model: &Model, width: u16, height: u16) -> Buffer {
+        let area = Rect::new(0, 0, width, height);
+        let mut buffer = Buffer::empty(area);
+        paint(model, area, &mut buffer);
+        buffer
+    }
+
+    #[test]
+    fn every_view_at_the_three_sizes() {
+        for (width, height) in [(80, 24), (120, 36), (200, 60)] {
+            for view in View::ALL {
+                let mut model = testing::model(680);
+                model.ui.view = view;
+                let name = format!("{}_{width}x{height}", view.name());
+                insta::assert_snapshot!(name, testing::dump(&painted(&model, width, height)));
+            }
+        }
+    }
+
+    #[test]
+    fn every_view_at_any_size_draws_something_and_never_panics() {
+        for view in View::ALL {
+            let mut model = testing::model(30);
+            model.ui.view = view;
+            for width in (1..=130).step_by(3) {
+                for height in (1..=50).step_by(2) {
+                    let buffer = painted(&model, width, height);
+                    let drawn = buffer.content.iter().any(|cell| cell.symbol() != " ");
+                    assert!(drawn || width < 12, "{view:?} {width}x{height}");
+                }
+            }
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use tokio::sync::mpsc::unbounded_channel;
 use tracing_appender::non_blocking::WorkerGuard;
 
-use super::control::{Names, Server, place, server::ServerError};
+use super::control::{Names, Server, place, socket::SocketError};
 use super::embedded::{Embedded, EmbeddedError};
 use super::prepare::LoadError;
 use super::window::{self, EngineError, Finished, Progress, Spec};
@@ -49,7 +49,7 @@ pub enum LaunchError {
     Session(#[from] OpenError),
     /// Nobody could drive it.
     #[error(transparent)]
-    Control(#[from] ServerError),
+    Control(#[from] SocketError),
 }
 
 /// A window that can begin.
@@ -72,7 +72,7 @@ impl Launch {
         // Before the session: what cannot start leaves none behind. Before the services: a mistake starts none of them.
         prepare::check(&profile, self.workers)?;
         if !self.may_be_deaf {
-            place::make_dir().map_err(ServerError::from)?;
+            place::make_dir().map_err(SocketError::from)?;
         }
         let services = Embedded::start(&mut profile, &self.program)?;
         let mut prepared = prepare::prepare(&profile, self.workers)?;

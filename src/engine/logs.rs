@@ -6,6 +6,8 @@ use std::path::Path;
 use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
 
+use crate::session::dir::log_of;
+
 /// The variable that sets what is logged, in the syntax of `tracing`'s `EnvFilter`: `debug`, `stormdeck::load=trace`.
 pub const VARIABLE: &str = "STORMDECK_LOG";
 
@@ -13,13 +15,11 @@ pub const VARIABLE: &str = "STORMDECK_LOG";
 /// the disk cannot keep up. The log ends when the guard is dropped. `None` if a log is set up already or the file cannot
 /// be made: a window does not fail for its log.
 pub fn start(session: &Path) -> Option<WorkerGuard> {
-    let name = session.file_name()?.to_string_lossy();
-    let name = format!("{}.log", name.strip_suffix(".jsonl.zst").unwrap_or(&name));
     let file = std::fs::File::options()
         .create(true)
         .append(true)
         .mode(0o600)
-        .open(session.with_file_name(name))
+        .open(log_of(session))
         .ok()?;
     let (writer, guard) = tracing_appender::non_blocking(file);
     let filter = EnvFilter::try_from_env(VARIABLE).unwrap_or_else(|_| EnvFilter::new("info"));

@@ -1,14 +1,15 @@
 //! One stretch of the window: a tick, or several rolled into one.
 //!
 //! In: ticks, or finer buckets in ascending order. Out: [`Bucket`]. The invariant: rolling up loses time resolution
-//! and nothing else. Counts add, distributions merge as histograms, levels keep their largest and their last value.
+//! and nothing else, except that from a minute up distributions are kept to 2 significant figures. Counts add,
+//! distributions merge as histograms, levels keep their largest and their last value.
 
 use std::collections::BTreeMap;
 
+use super::merge::{self, Figures, merge};
 use super::packed::Packed;
 use super::select::Selection;
 use super::totals::Totals;
-use crate::session::hist::Hist;
 use crate::session::record::{
     Bottleneck, ErrorKind, GeneratorTick, ScenarioState, ScenarioTick, StepTick,
 };
@@ -288,7 +289,7 @@ impl Bucket {
 
     /// Rolls buckets into one; `None` when there are none. They must ascend. `carry` gives what each series was
     /// before the first of them, since a bucket names only the series that changed in it.
-    pub fn roll_up(parts: &[&Self], carry: &[Option<f64>]) -> Option<Self> {
+    pub fn roll_up(parts: &[&Self], carry: &[Option<f64>], figures: Figures) -> Option<Self> {
         let (first, last) = (parts.first()?, parts.last()?);
         let mut scenarios: Vec<Flow> = Vec::with_capacity(last.scenarios.len());
         for part in parts {
@@ -311,14 +312,14 @@ impl Bucket {
             phase: last.phase,
             load: last.load,
             scenarios,
-            steps: roll_up_steps(parts),
-            generator: roll_up_generator(parts),
-            series: roll_up_series(parts, carry),
+            steps: roll_up_steps(parts, figures),
+            generator: roll_up_generator(parts, figures),
+            series: merge::series(parts.iter().map(|part| &part.series[..]), carry),
         })
     }
 }
 
-fn roll_up_steps(parts: &[&Bucket]) -> Vec<StepBucket> {
+fn roll_up_steps(parts: &[&Bucket], figures: Figures) -> Vec<StepBucket> {
     let mut by_step: BTreeMap<usize, Vec<&StepBucket>> = BTreeMap::new();
     for step in parts.iter().flat_map(|part| &part.steps) {
         by_step.entry(step.step).or_default().push(step);
@@ -339,18 +340,18 @@ fn roll_up_steps(parts: &[&Bucket]) -> Vec<StepBucket> {
                     *class = class.saturating_add(count);
                 }
             }
-            sum.response = merge(parts.iter().map(|part| &part.response));
+            sum.response = merge(parts.iter().map(|part| &part.response), figures);
             if parts.iter().any(|part| part.service.is_some()) {
-                sum.service = Some(merge(parts.iter().map(|part| part.service())));
+                sum.service = Some(merge(parts.iter().map(|part| part.service()), figures));
             }
             sum
         })
         .collect()
 }
 
-fn roll_up_generator(parts: &[&Bucket]) -> GeneratorBucket {
+fn roll_up_generator(parts: &[&Bucket], figures: Figures) -> GeneratorBucket {
     let mut sum = GeneratorBucket {
-        late: merge(parts.iter().map(|part| &part.generator.late)),
+        late: merge(parts.iter().map(|part| &part.generator.late), figures),
         ..GeneratorBucket::default()
     };
     for part in parts.iter().map(|part| &part.generator) {
@@ -361,35 +362,6 @@ fn roll_up_generator(parts: &[&Bucket]) -> GeneratorBucket {
         add_counts(&mut sum.causes, &part.causes);
     }
     sum
-}
-
-fn roll_up_series(parts: &[&Bucket], carry: &[Option<f64>]) -> Vec<(usize, Range)> {
-    let mut ranges: BTreeMap<usize, Range> = BTreeMap::new();
-    for (place, part) in parts.iter().enumerate() {
-        for &(index, range) in &part.series {
-            let before = match ranges.get(&index) {
-                Some(&range) => Some(range),
-                None if place > 0 => carry.get(index).map(|&value| Range::of(value)),
-                None => None,
-            };
-            ranges.insert(index, before.map_or(range, |before| before.then(range)));
-        }
-    }
-    ranges.into_iter().collect()
-}
-
-/// The sum of all. One sort of runs that ascend already costs less than merging one after the other.
-fn merge<'a>(parts: impl Iterator<Item = &'a Packed>) -> Packed {
-    let mut buckets: Vec<(u32, u64)> = parts.flat_map(Packed::iter).collect();
-    buckets.sort_by_key(|&(index, _)| index);
-    buckets.dedup_by(|next, kept| {
-        let same = next.0 == kept.0;
-        if same {
-            kept.1 = kept.1.saturating_add(next.1);
-        }
-        same
-    });
-    Packed::from(&Hist::from_buckets(buckets).unwrap_or_default())
 }
 
 /// Adds counts by key.

@@ -23,10 +23,14 @@ use crate::session::record::{
 
 pub mod bucket;
 mod levels;
+mod merge;
 pub mod packed;
 mod query;
 pub mod schedule;
 pub mod select;
+pub mod stretch;
+#[cfg(test)]
+mod stretch_tests;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -34,10 +38,12 @@ mod tests;
 pub mod totals;
 
 pub use bucket::{Bucket, Flow, GeneratorBucket, Range, StepBucket};
-pub use levels::{Depth, MINUTES, Slot};
+pub use levels::{Depth, FULL, LONGEST, MINUTES, MINUTES_JOINED, Slot, TENS};
+pub use merge::Figures;
 pub use packed::Packed;
 pub use schedule::Schedule;
 pub use select::Selection;
+pub use stretch::Stretch;
 pub use totals::{GeneratorTotals, PhaseTotals, Totals};
 
 use levels::Levels;
@@ -162,17 +168,19 @@ impl History {
             Record::Window(window) => self.window = Some(window.clone()),
             Record::Tick(tick) => self.apply_tick(tick),
             Record::Event(event) => self.apply_event(event),
-            Record::Sample(sample) => {
-                if sample.step < self.names.steps.len() {
-                    let first = self.log.samples.entry((sample.step, sample.kind));
-                    first.or_insert_with(|| sample.clone());
-                } else {
-                    self.ignored += 1;
-                }
-            }
+            Record::Sample(sample) => self.apply_sample(sample),
             Record::Gap(gap) => self.apply_gap(gap),
             Record::End(end) => self.log.end = Some(end.clone()),
             Record::Unknown => {}
+        }
+    }
+
+    fn apply_sample(&mut self, sample: &Sample) {
+        if sample.step < self.names.steps.len() {
+            let first = self.log.samples.entry((sample.step, sample.kind));
+            first.or_insert_with(|| sample.clone());
+        } else {
+            self.ignored += 1;
         }
     }
 
@@ -208,11 +216,7 @@ impl History {
             self.lose(self.next, tick.n - 1, "not in the recording");
         }
         let tick = self.known(tick);
-        let lost = std::mem::take(&mut self.missing_since);
-        if lost > 0 && self.last.is_some_and(|before| before.phase != tick.phase) {
-            let after = self.exact.phases.entry(tick.phase).or_default();
-            after.missing = after.missing.saturating_add(lost);
-        }
+        self.lost_before(tick.phase);
         let micros = self.length_of(&tick);
         let drained = self.drained_in(&tick, micros);
         self.exact.add(&tick, tick.phase, micros, drained);
@@ -355,18 +359,31 @@ impl History {
             let phase = self.exact.phases.entry(before.phase).or_default();
             phase.missing = phase.missing.saturating_add(count);
         }
-        if self.log.gaps.len() == GAPS {
-            self.log.gaps.pop_front();
-        }
-        self.log.gaps.push_back(Gap {
+        self.log.keep_gap(Gap {
             from,
             to,
             why: why.to_owned(),
         });
     }
+
+    /// Counts what is missing since the last tick to the phase that comes after it, too, if that is another.
+    fn lost_before(&mut self, phase: Option<usize>) {
+        let lost = std::mem::take(&mut self.missing_since);
+        if lost > 0 && self.last.is_some_and(|before| before.phase != phase) {
+            let after = self.exact.phases.entry(phase).or_default();
+            after.missing = after.missing.saturating_add(lost);
+        }
+    }
 }
 
 impl Log {
+    fn keep_gap(&mut self, gap: Gap) {
+        if self.gaps.len() == GAPS {
+            self.gaps.pop_front();
+        }
+        self.gaps.push_back(gap);
+    }
+
     fn keep_slow(&mut self, exemplar: &Exemplar) {
         let place = self
             .slowest

@@ -2,18 +2,26 @@
 //!
 //! A history keeps thousands of histograms of which few are looked at in any moment. At rest each is a run of bytes:
 //! for each bucket the distance to the previous one, shifted left by one, its lowest bit set when a count other than
-//! 1 follows; both as LEB128. A busy second of 130 buckets takes about 200 bytes in place of 2,080.
+//! 1 follows; both as LEB128. A busy second of 130 buckets takes about 200 bytes in place of 2,080. The bytes are
+//! shared: a clone costs no memory.
+
+use std::sync::Arc;
 
 use crate::session::hist::Hist;
 
 /// Counts by bucket, ascending, as bytes. It is only ever made from a [`Hist`], so what is read back is a valid one.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Packed(Box<[u8]>);
+pub struct Packed(Arc<[u8]>);
 
 impl Packed {
     /// Whether nothing was counted.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Memory that it takes, bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.0.len()
     }
 
     /// Buckets in ascending order: index (see [`crate::session::hist`]) and count. Decodes as it goes, without
@@ -41,11 +49,15 @@ impl Packed {
     }
 }
 
-impl From<&Hist> for Packed {
-    fn from(hist: &Hist) -> Self {
-        let mut bytes = Vec::with_capacity(hist.buckets().len() * 2);
+impl Packed {
+    /// From buckets in ascending order, none of them empty, about `expected` of them.
+    pub(super) fn from_ascending(
+        buckets: impl Iterator<Item = (u32, u64)>,
+        expected: usize,
+    ) -> Self {
+        let mut bytes = Vec::with_capacity(expected * 2);
         let mut previous = 0;
-        for &(index, count) in hist.buckets() {
+        for (index, count) in buckets {
             let distance = u64::from(index - previous) << 1;
             if count == 1 {
                 put(&mut bytes, distance);
@@ -55,7 +67,13 @@ impl From<&Hist> for Packed {
             }
             previous = index;
         }
-        Self(bytes.into_boxed_slice())
+        Self(bytes.into())
+    }
+}
+
+impl From<&Hist> for Packed {
+    fn from(hist: &Hist) -> Self {
+        Self::from_ascending(hist.buckets().iter().copied(), hist.buckets().len())
     }
 }
 
@@ -68,6 +86,11 @@ fn put(bytes: &mut Vec<u8>, mut value: u64) {
 }
 
 fn take(rest: &mut &[u8]) -> Option<u64> {
+    // Nearly all are of one byte; charts decode hundreds of thousands of them a frame.
+    if let [byte @ 0..0x80, tail @ ..] = *rest {
+        *rest = tail;
+        return Some(u64::from(*byte));
+    }
     let mut value = 0u64;
     let mut shift = 0;
     loop {

@@ -39,7 +39,7 @@ impl History {
 
     /// The latest tick itself.
     pub fn last_tick(&self) -> Option<&Bucket> {
-        self.levels.as_ref()?.full().back()
+        self.levels.as_ref()?.full().back().map(|bucket| &**bucket)
     }
 
     /// How the window ended; `None` while it runs, and for ever when its recording was torn.
@@ -166,7 +166,8 @@ impl History {
     /// The window from tick `from` to tick `to`, in cells of `width` ticks, oldest first: buckets where it was
     /// recorded, gaps where whole cells were not. Where only coarser buckets are left, those come as they are. A
     /// bucket that fills its cell is borrowed; several are rolled into one, without knowledge of series that did not
-    /// change in them.
+    /// change in them. Distributions of buckets of a minute or more are of 2 significant figures: their quantiles are at
+    /// most 0.8 % above the exact ones, and never below.
     pub fn slots(&self, from: u64, to: u64, width: u64) -> impl Iterator<Item = Slot<'_>> {
         let end = self.next - 1;
         self.levels

@@ -6,8 +6,10 @@
 
 use std::collections::BTreeMap;
 
-use super::bucket::{Bucket, Classes, Flow, GeneratorPeak, add_counts, class_of};
+use super::bucket::{Bucket, Classes, Flow, GeneratorPeak, StepBucket, add_counts, class_of};
+use super::packed::Packed;
 use super::select::Selection;
+use super::stretch::Stretch;
 use crate::session::hist::Hist;
 use crate::session::record::{Bottleneck, ErrorKind, StepTick, Tick};
 
@@ -106,8 +108,8 @@ impl Totals {
             }
             self.bytes_in = self.bytes_in.saturating_add(step.bytes_in);
             self.bytes_out = self.bytes_out.saturating_add(step.bytes_out);
-            times.response.add_all(step.response.iter());
-            times.service.add_all(step.service().iter());
+            times.response.add_packed(&step.response);
+            times.service.add_packed(step.service());
         }
         for (index, flow) in bucket.scenarios.iter().enumerate() {
             if selection.has_scenario(index) {
@@ -241,6 +243,10 @@ impl Pool {
         }
     }
 
+    fn add_packed(&mut self, packed: &Packed) {
+        self.add_all(packed.iter());
+    }
+
     fn add_all(&mut self, buckets: impl Iterator<Item = (u32, u64)>) {
         for (index, count) in buckets {
             let (page, place) = (index as usize / Self::PAGE, index as usize % Self::PAGE);
@@ -303,6 +309,23 @@ impl Cell {
         }
         self.response.add(&tick.response);
     }
+
+    fn add_bucket(&mut self, bucket: &StepBucket, status: Option<&BTreeMap<u16, u64>>) {
+        self.requests = self.requests.saturating_add(bucket.requests);
+        add_counts(&mut self.errors, &bucket.errors);
+        if let Some(status) = status {
+            add_counts(&mut self.status, status);
+        }
+        self.bytes_in = self.bytes_in.saturating_add(bucket.bytes_in);
+        self.bytes_out = self.bytes_out.saturating_add(bucket.bytes_out);
+        if bucket.service.is_some() && self.service.is_none() {
+            self.service = Some(self.response.clone());
+        }
+        if let Some(service) = &mut self.service {
+            service.add_packed(bucket.service());
+        }
+        self.response.add_packed(&bucket.response);
+    }
 }
 
 /// Exact sums by phase; `None` is the time outside any phase.
@@ -357,6 +380,39 @@ impl Exact {
                 *generator.causes.entry(cause).or_default() += 1;
             }
         }
+    }
+
+    /// Adds frames by their sums, of which `bucket` is the part whose indexes have been checked.
+    pub(super) fn add_stretch(&mut self, stretch: &Stretch, bucket: &Bucket) {
+        let phase = bucket.phase;
+        let of_phase = self.phases.entry(phase).or_default();
+        if of_phase.ticks == 0 {
+            of_phase.start = bucket.at.saturating_sub(bucket.micros);
+        }
+        of_phase.end = of_phase.end.max(bucket.at);
+        of_phase.ticks += bucket.ticks;
+        of_phase.micros = of_phase.micros.saturating_add(bucket.micros);
+        of_phase.load = of_phase.load.max(stretch.load_max);
+        of_phase.bottleneck_ticks += bucket.generator.bottleneck_ticks;
+        add_counts(&mut of_phase.causes, &bucket.generator.causes);
+        for step in &bucket.steps {
+            let cell = self.cells.entry((phase, step.step)).or_default();
+            cell.add_bucket(step, stretch.status.get(&step.step));
+        }
+        for (index, flow) in bucket.scenarios.iter().enumerate() {
+            self.flows.entry((phase, index)).or_default().add(flow);
+        }
+        let generator = &mut self.generator;
+        generator.ticks += bucket.ticks;
+        generator.peak = generator.peak.or(bucket.generator.peak);
+        generator.due = generator.due.saturating_add(bucket.generator.due);
+        generator.begun = generator.begun.saturating_add(bucket.generator.begun);
+        generator.late.add_packed(&bucket.generator.late);
+        generator.bottleneck_ticks += bucket.generator.bottleneck_ticks;
+        add_counts(&mut generator.causes, &bucket.generator.causes);
+        let seconds = bucket.micros as f64 / 1e6 / bucket.ticks.max(1) as f64;
+        generator.cpu_seconds += stretch.cpu_sum * seconds;
+        generator.recorder_seconds += stretch.recorder_sum * seconds;
     }
 
     /// The sum over `phases`, in their own time; over the whole window, the drain included, when there are none.

@@ -65,7 +65,7 @@ pub struct ProfileError {
 
 impl ProfileError {
     /// Sorts the mistakes and keeps the first [`MOST`].
-    pub(super) fn new(
+    pub(crate) fn new(
         origin: impl Into<String>,
         source: impl Into<String>,
         mut diagnostics: Vec<Diagnostic>,

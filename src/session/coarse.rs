@@ -68,6 +68,16 @@ fn top(place: u32) -> u32 {
     }
 }
 
+/// The bucket of [`Hist`] that stands for this one where 2 significant figures are kept.
+pub(crate) fn two_figures(index: u32) -> u32 {
+    match index {
+        0..256 => index,
+        256..512 => index | 1,
+        512..1024 => index | 3,
+        _ => index | 7,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,6 +107,13 @@ mod tests {
                 prop_assert!(found >= right && found - right <= right / 128, "{} for {}", found, right);
             }
         }
+    }
+
+    #[test]
+    fn a_bucket_and_the_place_it_goes_to_stand_for_the_same_values() {
+        assert!(
+            (0..=index_of(MAX_VALUE)).all(|index| two_figures(index) == top(place(index) as u32))
+        );
     }
 
     #[test]

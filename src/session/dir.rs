@@ -233,6 +233,11 @@ pub fn name_of(path: &Path) -> String {
     name.strip_suffix(EXTENSION).unwrap_or(&name).to_owned()
 }
 
+/// Where the engine that writes this session logs to: `NAME.log` beside it.
+pub fn log_of(session: &Path) -> PathBuf {
+    session.with_file_name(format!("{}.log", name_of(session)))
+}
+
 /// Date, time and the window's name, in characters that need no quotes.
 fn stem(window: &str, now: Timestamp) -> String {
     let when = now.to_zoned(TimeZone::system()).strftime("%Y%m%d-%H%M%S");

@@ -44,7 +44,7 @@ pub struct Follower {
     notices: Receiver<()>,
     stop: Stopper,
     /// Kept for its notices; `None` where the system has none to give.
-    _watcher: Option<RecommendedWatcher>,
+    watcher: Option<RecommendedWatcher>,
     /// The file is not read again before a notice or the poll, once all of it was.
     drained: bool,
 }
@@ -74,11 +74,18 @@ impl Follower {
     /// Follows a session from a frame, whose offset is from [`super::index::FrameInfo`].
     pub fn from_offset(path: impl AsRef<Path>, offset: u64) -> Result<Self, ReadError> {
         let path = path.as_ref();
-        let file = File::open(path)?;
+        let mut follower = Self::of(File::open(path)?, offset)?;
+        follower.watcher = watch(path, follower.stop.wake.clone());
+        Ok(follower)
+    }
+
+    /// Follows an open file, which needs no name, from a frame at this offset. Without notices what is new is found a
+    /// quarter of a second later.
+    pub fn of(file: File, offset: u64) -> Result<Self, ReadError> {
         let (wake, notices) = sync_channel(1);
         let stop = Stopper {
             stopped: Arc::new(AtomicBool::new(false)),
-            wake: wake.clone(),
+            wake,
         };
         Ok(Self {
             file,
@@ -86,7 +93,7 @@ impl Follower {
             chunk: vec![0; CHUNK].into_boxed_slice(),
             notices,
             stop,
-            _watcher: watch(path, wake),
+            watcher: None,
             drained: false,
         })
     }

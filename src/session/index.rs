@@ -44,6 +44,11 @@ impl FrameInfo {
         self.trailer > 0
     }
 
+    /// Offset of what comes after it and its trailer: the next frame, if there is one.
+    pub fn next_offset(&self) -> u64 {
+        self.end + u64::from(self.trailer)
+    }
+
     pub(super) fn trailer_length(&self) -> u32 {
         self.trailer
     }
@@ -253,6 +258,11 @@ impl Index {
     pub fn read_from(&self, place: usize) -> Result<Reader<FileRange>, ReadError> {
         let offset = self.frames.get(place).map_or(0, |frame| frame.offset);
         self.reader(offset..u64::MAX)
+    }
+
+    /// A reader of this frame alone.
+    pub fn read_frame(&self, frame: &FrameInfo) -> Result<Reader<FileRange>, ReadError> {
+        self.reader(frame.offset..frame.end)
     }
 
     fn reader(&self, range: Range<u64>) -> Result<Reader<FileRange>, ReadError> {

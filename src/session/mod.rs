@@ -21,7 +21,8 @@
 //!   60 ticks       skippable                                skippable, only after a clean close
 //! ```
 //!
-//! **Frame.** 60 ticks, or fewer when more than 16 MiB of content came together or names were added. zstd level 2,
+//! **Frame.** 60 ticks, or fewer when more than 16 MiB of content came together, names were added, the phase changed (so
+//! that a frame's ticks are all of one), or the number of its last tick is a multiple of 60. zstd level 2,
 //! window 2 MiB, content checksum on: a frame begins with the bytes `28 B5 2F FD 04 58`. After every record the
 //! compressor is flushed, so that what is in the file can always be decompressed as far as it goes, and the blocks are
 //! appended in one write. No content of a frame exceeds 64 MiB, no line 16 MiB; a reader refuses more.
@@ -68,6 +69,7 @@ mod decode;
 pub mod dense;
 pub mod dir;
 pub mod export;
+mod fold;
 pub mod follow;
 mod frame;
 pub mod hist;
@@ -81,6 +83,7 @@ pub mod trailer;
 pub mod verify;
 pub mod writer;
 
+pub(crate) use coarse::two_figures;
 pub use decode::{Damage, ReadError, Tally};
 pub use dense::Dense;
 pub use dir::Sessions;

@@ -637,6 +637,21 @@ pub enum FaultState {
     Failed,
 }
 
+impl FaultState {
+    /// The word used in the file, on the screen and in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Armed => "armed",
+            Self::Injecting => "injecting",
+            Self::Active => "active",
+            Self::Reverting => "reverting",
+            Self::Recovering => "recovering",
+            Self::Recovered => "recovered",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// What a person decided about a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

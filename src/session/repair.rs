@@ -113,6 +113,7 @@ impl Survey {
             self.ended |= matches!(record, Record::End(_));
             if let Record::Tick(tick) = &record {
                 self.standing.written = self.standing.written.max(tick.n);
+                self.standing.tick = Some((tick.n, tick.at));
             }
             if let Record::Gap(gap) = &record {
                 self.standing.written = self.standing.written.max(gap.to);
@@ -121,7 +122,9 @@ impl Survey {
                 continue;
             }
             if let Record::Key(key) = &record {
-                self.frame = Some(Frame::new(decoder.frame_offset(), key));
+                let mut frame = Frame::new(decoder.frame_offset(), key);
+                frame.fold.before = self.standing.tick;
+                self.frame = Some(frame);
             }
             if let Some(frame) = &mut self.frame {
                 frame.add(&[], &[], [&record].into_iter());

@@ -17,10 +17,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::check::MAX_TICK;
-use super::coarse::Coarse;
 use super::frame::{Parsed, TRAILER_MAGIC, skippable_header};
 use super::hist::Hist;
-use super::record::{ErrorKind, Event, Gap, Happening, Record, StepTick, Tick};
+use super::record::{Bottleneck, ErrorKind, Event, Exemplar, Gap, Sample, ScenarioState};
 
 /// Bytes of a footer.
 pub(super) const FOOTER: usize = 72;
@@ -30,10 +29,6 @@ pub(super) const END: [u8; 8] = *b"sdtrail1";
 pub(super) const MAX_TRAILER: usize = 4 << 20;
 /// Largest content of a trailer, bytes.
 const MAX_JSON: usize = 32 << 20;
-/// Events that a trailer keeps; the frame has them all.
-const MAX_EVENTS: usize = 200;
-/// Characters of an event's text that a trailer keeps.
-const MAX_TEXT: usize = 120;
 
 /// What happened in one frame, summed.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -54,13 +49,83 @@ pub struct Aggregates {
     /// The first events, texts cut short.
     #[serde(default)]
     pub events: Vec<Event>,
-    /// Gaps stated in it.
+    /// Gaps among its ticks, stated or not.
     #[serde(default)]
     pub gaps: Vec<Gap>,
+    /// Where its ticks lie; absent when there are none, and in trailers of early versions, whose frames have to be read
+    /// by their ticks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub course: Option<Course>,
+    /// The generator.
+    #[serde(default, rename = "gen", skip_serializing_if = "Option::is_none")]
+    pub generator: Option<GeneratorSum>,
+    /// The slowest requests, slowest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub slow: Vec<Exemplar>,
+    /// The first samples.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub samples: Vec<Sample>,
 }
 
-/// One scenario in one frame: the sums of the members of the same name of its ticks.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+/// Where the ticks of a frame lie. All of them are of one phase.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Course {
+    /// Its first tick.
+    pub first: u64,
+    /// Its last tick.
+    pub last: u64,
+    /// End of the last tick, µs since the window began.
+    pub at: u64,
+    /// Wall clock at that moment.
+    pub wall: u64,
+    /// The phase.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<usize>,
+    /// Load factor at the end of the last tick.
+    pub load: f64,
+    /// Highest load factor at the end of a tick.
+    pub load_max: f64,
+    /// Time from tick to tick, µs, of those ticks that come right after another.
+    pub micros: u64,
+    /// Ticks without the one before them, whose length is therefore not known.
+    pub loose: u64,
+}
+
+/// The generator in one frame.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct GeneratorSum {
+    /// Send-time error, µs, with 2 significant figures.
+    pub late: Hist,
+    /// Largest value of any tick, likewise of the next five.
+    pub lag_us: u64,
+    /// CPU of the process, in cores.
+    pub cpu: f64,
+    /// CPU of the busiest worker, in cores.
+    pub worker_cpu: f64,
+    /// Resident memory, bytes.
+    pub rss: u64,
+    /// Open files.
+    pub files: u64,
+    /// Limit on open files.
+    pub files_max: u64,
+    /// Sum over the ticks of the CPU of the process, in cores.
+    pub cpu_sum: f64,
+    /// Sum over the ticks of the CPU of the recording thread, in cores.
+    pub recorder_sum: f64,
+    /// Arrivals due.
+    pub due: u64,
+    /// Arrivals taken up.
+    pub begun: u64,
+    /// Ticks in which it was the bottleneck.
+    #[serde(default)]
+    pub bottleneck_ticks: u64,
+    /// Those ticks by cause.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub causes: BTreeMap<Bottleneck, u64>,
+}
+
+/// One scenario in one frame: the sums of the members of the same name of its ticks, and what the last of them says.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ScenarioSum {
     /// Journeys that became due.
     pub due: u64,
@@ -70,6 +135,27 @@ pub struct ScenarioSum {
     pub finished: u64,
     /// Arrivals dropped.
     pub dropped: u64,
+    /// Its state at the end.
+    #[serde(default)]
+    pub state: ScenarioState,
+    /// Arrivals a second, or users, asked for at the end.
+    #[serde(default)]
+    pub asked: f64,
+    /// Journeys in flight at the end.
+    #[serde(default)]
+    pub in_flight: u64,
+    /// Most journeys in flight at the end of any tick.
+    #[serde(default)]
+    pub in_flight_max: u64,
+    /// Users alive at the end.
+    #[serde(default)]
+    pub users: u64,
+    /// Open connections at the end.
+    #[serde(default)]
+    pub connections: u64,
+    /// Whether an operator's setting overrode the schedule at the end.
+    #[serde(default)]
+    pub by_hand: bool,
 }
 
 /// One step in one frame.
@@ -82,6 +168,15 @@ pub struct StepSum {
     /// Failed requests by kind.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub errors: BTreeMap<ErrorKind, u64>,
+    /// Answers by status code.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub status: BTreeMap<u16, u64>,
+    /// Bytes received.
+    #[serde(default)]
+    pub bytes_in: u64,
+    /// Bytes sent.
+    #[serde(default)]
+    pub bytes_out: u64,
     /// Response times, µs, with 2 significant figures: each at the top of a bucket at most 1/128 of it wide.
     pub response: Hist,
     /// Service times, µs, likewise. Absent when equal to `response`.
@@ -117,165 +212,6 @@ pub(super) struct Footer {
     pub content: u64,
     /// Length of the trailer, bytes, header included.
     pub trailer: u32,
-}
-
-/// Sums up a frame while it is written.
-#[derive(Debug, Default)]
-pub(super) struct Folder {
-    sums: Aggregates,
-    steps: BTreeMap<usize, StepFold>,
-    series: Vec<Option<(f64, f64, f64)>>,
-    /// First tick; 0 when there is none.
-    pub first: u64,
-    /// Last tick; 0 when there is none.
-    pub last: u64,
-    /// `at` of the last record that has one.
-    pub to: u64,
-}
-
-/// Sums up a step.
-#[derive(Debug, Default)]
-struct StepFold {
-    requests: u64,
-    errors: BTreeMap<ErrorKind, u64>,
-    response: Coarse,
-    /// `None` as long as it is equal to `response`.
-    service: Option<Coarse>,
-}
-
-impl StepFold {
-    fn add(&mut self, step: &StepTick) {
-        self.requests = self.requests.saturating_add(step.requests);
-        for (&kind, &count) in &step.errors {
-            let total = self.errors.entry(kind).or_default();
-            *total = total.saturating_add(count);
-        }
-        if step.service.is_some() && self.service.is_none() {
-            self.service = Some(self.response.clone());
-        }
-        if let Some(service) = &mut self.service {
-            service.add(step.service());
-        }
-        self.response.add(&step.response);
-    }
-
-    fn sum(&self, step: usize) -> StepSum {
-        StepSum {
-            step,
-            requests: self.requests,
-            errors: self.errors.clone(),
-            response: self.response.hist(),
-            service: self.service.as_ref().map(Coarse::hist),
-        }
-    }
-}
-
-impl Folder {
-    /// Adds a record of the frame.
-    pub fn add(&mut self, record: &Record) {
-        match record {
-            Record::Key(key) => {
-                self.to = self.to.max(key.at);
-                for (index, value) in key.series.iter().enumerate() {
-                    self.value(index, value.map(|number| number.0));
-                }
-            }
-            Record::Tick(tick) => self.tick(tick),
-            Record::Event(event) => {
-                self.to = self.to.max(event.at);
-                if self.sums.events.len() < MAX_EVENTS {
-                    self.sums.events.push(brief(event));
-                }
-            }
-            Record::Gap(gap) => self.sums.gaps.push(gap.clone()),
-            Record::End(end) => self.to = self.to.max(end.at),
-            Record::Window(_) | Record::Sample(_) | Record::Unknown => {}
-        }
-    }
-
-    fn tick(&mut self, tick: &Tick) {
-        if self.first == 0 {
-            self.first = tick.n;
-        }
-        self.last = tick.n;
-        self.to = self.to.max(tick.at);
-        self.sums.ticks += 1;
-        if self.sums.scenarios.len() < tick.scenarios.len() {
-            self.sums
-                .scenarios
-                .resize_with(tick.scenarios.len(), ScenarioSum::default);
-        }
-        for (sum, scenario) in self.sums.scenarios.iter_mut().zip(&tick.scenarios) {
-            sum.due = sum.due.saturating_add(scenario.due);
-            sum.begun = sum.begun.saturating_add(scenario.begun);
-            sum.finished = sum.finished.saturating_add(scenario.finished);
-            sum.dropped = sum.dropped.saturating_add(scenario.dropped);
-        }
-        for step in &tick.steps {
-            self.steps.entry(step.step).or_default().add(step);
-        }
-        for &(index, value) in &tick.series {
-            self.value(index, value.map(|number| number.0));
-        }
-    }
-
-    fn value(&mut self, index: usize, value: Option<f64>) {
-        let Some(value) = value.filter(|value| !value.is_nan()) else {
-            return;
-        };
-        if self.series.len() <= index {
-            self.series.resize(index + 1, None);
-        }
-        let sum = self.series[index].get_or_insert((value, value, value));
-        *sum = (sum.0.min(value), sum.1.max(value), value);
-    }
-
-    /// The sums so far, of a frame with this hash.
-    pub fn sums(&self, hash: String) -> Aggregates {
-        // JSON has no infinities; a series that reached one is left to the frame itself.
-        let finite =
-            |&(_, min, max, _): &(usize, f64, f64, f64)| min.is_finite() && max.is_finite();
-        let series = self.series.iter().enumerate();
-        Aggregates {
-            hash,
-            steps: self
-                .steps
-                .iter()
-                .map(|(&step, fold)| fold.sum(step))
-                .collect(),
-            series: series
-                .filter_map(|(index, sum)| sum.map(|(min, max, last)| (index, min, max, last)))
-                .filter(finite)
-                .collect(),
-            ..self.sums.clone()
-        }
-    }
-}
-
-/// The event with long texts cut.
-fn brief(event: &Event) -> Event {
-    let mut event = event.clone();
-    match &mut event.what {
-        Happening::Mark { text }
-        | Happening::Warning { text }
-        | Happening::Fault { text, .. }
-        | Happening::SignOff { text, .. }
-        | Happening::Stop { text, .. } => {
-            if let Some((place, _)) = text.char_indices().nth(MAX_TEXT) {
-                text.truncate(place);
-                text.push('…');
-            }
-        }
-        Happening::Phase { .. }
-        | Happening::Scenario { .. }
-        | Happening::Load { .. }
-        | Happening::Extend { .. }
-        | Happening::Hold { .. }
-        | Happening::Gate { .. }
-        | Happening::Generator { .. }
-        | Happening::Unknown => {}
-    }
-    event
 }
 
 /// Appends a trailer to `out` and returns its length. `packer` is kept from one to the next, for its memory.

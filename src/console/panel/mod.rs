@@ -3,7 +3,10 @@
 //! A panel is a function from a [`Scene`] to cells of a buffer. It draws inside the area that it is given, whatever its
 //! size, and never panics when that is too small; what does not fit is left out whole, never cut inside a number.
 
+#[cfg(test)]
+mod chart_tests;
 pub mod confirm;
+mod counts;
 pub mod events;
 pub mod exemplars;
 pub mod faults;
@@ -12,16 +15,27 @@ pub(crate) mod fixture;
 pub mod footer;
 pub mod gates;
 mod gates_view;
+mod gauge;
+pub mod happening;
 pub mod header;
 pub mod help;
+pub mod histogram;
+pub mod latency;
 pub mod log;
+mod measured;
 pub mod menu;
 pub mod overlay;
+mod own;
 pub mod palette;
+pub mod percentiles;
 pub mod prompt;
+pub mod rates;
+pub mod resources;
 pub mod samples;
 pub mod scenarios;
+pub mod scrubber;
 pub mod steps;
+pub mod timeline;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

@@ -3,18 +3,20 @@
 //! In: the path of a session and wishes. Out: what the engine did, in a sentence, or why not. Nothing here waits longer
 //! than [`CONNECT`] and [`ANSWER`], whatever the other side does.
 
+use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 
 use super::place::{self, PlaceError};
 use super::protocol::{Answer, MAX_LINE, Request, Status, VERSION, Wish};
 use crate::engine::process;
-use crate::session::dir::name_of;
+use crate::session::dir::{is_being_written, name_of};
 
 /// How long a connection may take.
 pub const CONNECT: Duration = Duration::from_secs(2);
@@ -38,6 +40,15 @@ pub enum ConnectError {
     /// There is no socket, or nobody behind it.
     #[error("the window `{session}` is not running; `stormdeck ls` shows those that are")]
     Gone {
+        /// The session's name.
+        session: String,
+    },
+    /// It is being recorded, but there is no socket where one should be.
+    #[error(
+        "the window `{session}` is running, but its control socket is not to be found; was it started with another \
+         XDG_RUNTIME_DIR, or without a socket? Its log says where it is"
+    )]
+    Deaf {
         /// The session's name.
         session: String,
     },
@@ -92,8 +103,10 @@ impl Client {
     /// # Errors
     /// When it is not running, is somebody else's, or does not take the connection in time.
     pub fn connect(session: &Path) -> Result<Self, ConnectError> {
-        let mut worst = ConnectError::Gone {
-            session: name_of(session),
+        let name = name_of(session);
+        let mut worst = match File::open(session) {
+            Ok(file) if is_being_written(&file) => ConnectError::Deaf { session: name },
+            Ok(_) | Err(_) => ConnectError::Gone { session: name },
         };
         for socket in place::sockets_of(session) {
             match connect_to(&socket, session) {
@@ -208,30 +221,28 @@ fn connect_to(path: &Path, session: &Path) -> Result<UnixStream, ConnectError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(gone()),
         Err(_) => Ok(()),
     };
-    let io = |error: rustix::io::Errno| match error {
-        rustix::io::Errno::NOENT | rustix::io::Errno::CONNREFUSED => gone(),
-        rustix::io::Errno::ACCESS | rustix::io::Errno::PERM => {
-            ConnectError::NotPermitted { session: name() }
-        }
-        rustix::io::Errno::AGAIN | rustix::io::Errno::TIMEDOUT => {
-            ConnectError::Busy { session: name() }
-        }
+    let io = |error: Errno| match error {
+        Errno::NOENT | Errno::CONNREFUSED => gone(),
+        Errno::ACCESS | Errno::PERM => ConnectError::NotPermitted { session: name() },
+        Errno::AGAIN | Errno::TIMEDOUT => ConnectError::Busy { session: name() },
         error => ConnectError::Io {
             path: path.to_owned(),
             source: error.into(),
         },
     };
     trusted?;
-    // By hand, since a full backlog would hold up the standard library's `connect` for ever.
+    dial(path).map_err(io)
+}
+
+/// Connects within [`CONNECT`]. By hand, since a full backlog would hold up the standard library's `connect` for ever.
+pub(super) fn dial(path: &Path) -> Result<UnixStream, Errno> {
     let socket = socket_with(
         AddressFamily::UNIX,
         SocketType::STREAM,
         SocketFlags::CLOEXEC,
         None,
-    )
-    .map_err(io)?;
-    set_socket_timeout(&socket, Timeout::Send, Some(CONNECT)).map_err(io)?;
-    let address = SocketAddrUnix::new(path).map_err(io)?;
-    connect(&socket, &address).map_err(io)?;
+    )?;
+    set_socket_timeout(&socket, Timeout::Send, Some(CONNECT))?;
+    connect(&socket, &SocketAddrUnix::new(path)?)?;
     Ok(UnixStream::from(socket))
 }

@@ -16,6 +16,7 @@ pub mod protocol;
 pub mod resolve;
 pub mod said;
 pub mod server;
+pub mod socket;
 pub mod words;
 
 pub use client::{Client, ConnectError, SendError};

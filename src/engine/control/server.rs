@@ -2,15 +2,12 @@
 //!
 //! In: connections of whoever may drive the window, and what they write. Out: calls for the conductor, one at a time
 //! for each connection, and an answer for each line. It has a thread of its own. What a client may hold up is itself
-//! alone: connections, lines, waits and answers are bounded, and a call that waits for the engine is one for each
-//! connection at most.
+//! alone: connections, lines, waits, answers and calls a second are bounded, and a call that waits for the engine is one
+//! for each connection at most.
 
-use std::fs;
 use std::io;
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
-use std::os::unix::net as blocking;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -18,11 +15,12 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{Semaphore, oneshot};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
-use super::place::{self, PlaceError};
+use super::place;
 use super::protocol::{Answer, MAX_LINE, Request, VERSION};
 use super::resolve::{Names, Resolved, who};
+use super::socket::{Socket, SocketError};
 use crate::engine::command::{Call, Order};
 
 /// Connections at a time.
@@ -34,41 +32,29 @@ const PATIENCE: Duration = Duration::from_secs(4);
 /// How long a client may take to make room for an answer.
 const SLOWEST: Duration = Duration::from_secs(5);
 
+/// Calls a second that the engine is asked to look at, all connections together. Each may become a record, and more of
+/// them than the disk takes would push ticks out of the recording.
+const CALLS: u32 = 200;
+
+/// Calls that may come at once before they have to wait for each other.
+const AT_ONCE: u32 = 100;
+
+/// How often it is looked whether the socket is still there.
+const LOOK: Duration = Duration::from_secs(2);
+
 /// Wait after the system refused a connection, because the load has taken all open files for example.
 const AGAIN: Duration = Duration::from_millis(100);
 
 /// The control socket of a running window. Dropping it closes every connection and removes the socket.
 #[derive(Debug)]
 pub struct Server {
-    path: PathBuf,
-    /// Device and inode, so that nobody else's socket is removed.
-    identity: (u64, u64),
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// Why there is no control socket.
-#[derive(Debug, thiserror::Error)]
-pub enum ServerError {
-    /// Its directory cannot be used.
-    #[error(transparent)]
-    Place(#[from] PlaceError),
-    /// Somebody answers there.
-    #[error("another engine answers at the control socket `{0}`")]
-    Taken(PathBuf),
-    /// The system refused.
-    #[error("the control socket `{path}`: {source}")]
-    Io {
-        /// The socket.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-}
-
 impl Server {
     /// Opens the control socket of `session` and hands over what comes as `calls`. A socket that a dead engine left
-    /// behind is replaced.
+    /// behind is replaced, and one that is taken away is made again.
     ///
     /// # Errors
     /// When the directory cannot be trusted, somebody else answers there, or the system refuses.
@@ -76,52 +62,37 @@ impl Server {
         session: &Path,
         names: Names,
         calls: UnboundedSender<Call>,
-    ) -> Result<Self, ServerError> {
-        place::make_dir()?;
-        let path = place::socket_of(session);
-        let failed = |source| ServerError::Io {
-            path: path.clone(),
+    ) -> Result<Self, SocketError> {
+        let socket = Socket::bind(session)?;
+        let failed = |source| SocketError::Io {
+            path: place::socket_of(session),
             source,
         };
-        make_room(&path)?;
-        let listener = blocking::UnixListener::bind(&path).map_err(failed)?;
-        let metadata = fs::symlink_metadata(&path).map_err(failed)?;
-        // From here on it is removed on every way out.
-        let mut server = Self {
-            identity: (metadata.dev(), metadata.ino()),
-            path: path.clone(),
-            stop: None,
-            thread: None,
-        };
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).map_err(failed)?;
-        listener.set_nonblocking(true).map_err(failed)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(failed)?;
         let (stop, stopped) = oneshot::channel::<()>();
-        let desk = Arc::new(Desk { names, calls });
+        let desk = Arc::new(Desk {
+            names,
+            calls,
+            turns: Turns::new(),
+            room: Arc::new(Semaphore::new(CONNECTIONS)),
+        });
         let thread = std::thread::Builder::new().name("control".into());
+        let session = session.to_owned();
         let serve = move || {
             runtime.block_on(async {
-                match UnixListener::from_std(listener) {
-                    Ok(listener) => tokio::select! {
-                        () = accept(&listener, &desk) => {}
-                        _ = stopped => {}
-                    },
-                    Err(error) => tracing::error!(%error, "no control socket"),
+                tokio::select! {
+                    () = serve(socket, &session, &desk) => {}
+                    _ = stopped => {}
                 }
             });
         };
-        server.thread = Some(thread.spawn(serve).map_err(failed)?);
-        server.stop = Some(stop);
-        tracing::info!(socket = %path.display(), "the window can be driven");
-        Ok(server)
-    }
-
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        &self.path
+        Ok(Self {
+            thread: Some(thread.spawn(serve).map_err(failed)?),
+            stop: Some(stop),
+        })
     }
 }
 
@@ -131,32 +102,47 @@ impl Drop for Server {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
-        let metadata = fs::symlink_metadata(&self.path);
-        if metadata.is_ok_and(|it| (it.dev(), it.ino()) == self.identity) {
-            let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// Takes connections as long as the socket is where people look for it, and makes it again where it is not: a login
+/// manager takes the whole directory away when its user leaves, and that is just when a window has to stay in reach.
+async fn serve(socket: Socket, session: &Path, desk: &Arc<Desk>) {
+    let mut open = Some(socket);
+    let mut told = false;
+    loop {
+        if let Some(socket) = open.take() {
+            match socket.listener().and_then(UnixListener::from_std) {
+                Ok(listener) => {
+                    tracing::info!(socket = %socket.path().display(), "the window can be driven");
+                    told = false;
+                    tokio::select! {
+                        () = accept(&listener, desk) => {}
+                        () = taken_away(&socket) => {}
+                    }
+                    tracing::warn!("the control socket was taken away");
+                }
+                Err(error) => {
+                    tracing::error!(%error, "no control socket");
+                    tokio::time::sleep(LOOK).await;
+                }
+            }
+        }
+        match Socket::bind(session) {
+            Ok(socket) => open = Some(socket),
+            Err(error) => {
+                if !std::mem::replace(&mut told, true) {
+                    tracing::error!(%error, "the control socket cannot be made again");
+                }
+                tokio::time::sleep(LOOK).await;
+            }
         }
     }
 }
 
-/// Removes a socket that nobody listens to any more.
-fn make_room(path: &Path) -> Result<(), ServerError> {
-    let failed = |source| ServerError::Io {
-        path: path.to_owned(),
-        source,
-    };
-    let found = match fs::symlink_metadata(path) {
-        Ok(found) => found,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(failed(error)),
-    };
-    if !found.file_type().is_socket() {
-        return Err(failed(io::Error::other("it is there and is no socket")));
-    }
-    match blocking::UnixStream::connect(path) {
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-            fs::remove_file(path).map_err(failed)
-        }
-        Ok(_) | Err(_) => Err(ServerError::Taken(path.to_owned())),
+async fn taken_away(socket: &Socket) {
+    while socket.is_in_place() {
+        tokio::time::sleep(LOOK).await;
     }
 }
 
@@ -164,10 +150,30 @@ fn make_room(path: &Path) -> Result<(), ServerError> {
 struct Desk {
     names: Names,
     calls: UnboundedSender<Call>,
+    turns: Turns,
+    room: Arc<Semaphore>,
+}
+
+/// Who may call when: [`CALLS`] a second, and [`AT_ONCE`] of those that nobody used.
+#[derive(Debug)]
+struct Turns(Mutex<Instant>);
+
+impl Turns {
+    fn new() -> Self {
+        Self(Mutex::new(Instant::now()))
+    }
+
+    /// When the next call may be made; it counts as made.
+    fn next(&self, now: Instant) -> Instant {
+        let gap = Duration::from_secs(1) / CALLS;
+        let mut next = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = (*next).max(now.checked_sub(gap * AT_ONCE).unwrap_or(now));
+        *next = turn + gap;
+        turn
+    }
 }
 
 async fn accept(listener: &UnixListener, desk: &Arc<Desk>) {
-    let room = Arc::new(Semaphore::new(CONNECTIONS));
     let own = rustix::process::geteuid().as_raw();
     loop {
         let Ok((stream, _)) = listener.accept().await else {
@@ -186,7 +192,7 @@ async fn accept(listener: &UnixListener, desk: &Arc<Desk>) {
             }
             Err(_) => continue,
         };
-        let Ok(place) = Arc::clone(&room).try_acquire_owned() else {
+        let Ok(place) = Arc::clone(&desk.room).try_acquire_owned() else {
             turn_away(
                 &stream,
                 "there are 32 connections already; close one of them",
@@ -269,6 +275,7 @@ impl Desk {
 
     /// Hands a call over and waits for what comes of it.
     async fn call<T>(&self, call: Call, told: oneshot::Receiver<T>) -> Result<T, &'static str> {
+        tokio::time::sleep_until(self.turns.next(Instant::now())).await;
         if self.calls.send(call).is_err() {
             return Err("the window has ended");
         }
@@ -307,4 +314,41 @@ fn line(answer: &Answer) -> Vec<u8> {
     let mut line = serde_json::to_vec(answer).unwrap_or_default();
     line.push(b'\n');
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_request_or_an_answer(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = read(&bytes);
+        }
+
+        #[test]
+        fn any_object_is_a_request_or_an_answer_with_its_id(
+            verb in "(start|rate|load|extend|sign_off|jump|x)",
+            rest in r#"(,"(scenario|to|for|by|text|phase|decision)":(0|"x"|"5m"|"[+]1e9%"|"-9/s"|null|\[\]|\{\})){0,5}"#,
+        ) {
+            let line = format!("{{\"v\":1,\"id\":7,\"do\":\"{verb}\"{rest}}}");
+            match read(line.as_bytes()) {
+                Ok(request) => prop_assert_eq!(request.id, 7),
+                Err(answer) => prop_assert!(answer.id == Some(7) && answer.error.is_some()),
+            }
+        }
+    }
+
+    #[test]
+    fn calls_come_at_once_for_a_while_and_then_take_turns() {
+        let start = Instant::now();
+        let turns = Turns(Mutex::new(start));
+        let later = start + Duration::from_secs(10);
+        let waits: Vec<Duration> = (0..=300)
+            .map(|_| turns.next(later).saturating_duration_since(later))
+            .collect();
+        assert!(waits[..=100].iter().all(Duration::is_zero));
+        assert_eq!(waits[300], Duration::from_secs(1));
+    }
 }

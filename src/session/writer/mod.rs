@@ -25,9 +25,9 @@ use xxhash_rust::xxh64::Xxh64;
 use self::put::Failure;
 use crate::session::check::Known;
 use crate::session::compress::{Compressor, LEVEL};
+use crate::session::fold::Folder;
 use crate::session::record::{End, Key, Names, Number, Record};
 use crate::session::sync::Syncer;
-use crate::session::trailer::Folder;
 
 /// Ticks in a frame.
 pub const FRAME_TICKS: u32 = 60;
@@ -152,9 +152,24 @@ pub(in crate::session) struct Standing {
     pub written: u64,
     /// Last tick that was given to the writer.
     pub seen: u64,
+    /// Last tick that is in the file, and its `at`.
+    pub tick: Option<(u64, u64)>,
 }
 
 impl Standing {
+    fn of(names: Names) -> Self {
+        Self {
+            series: vec![None; names.series.len()],
+            known: Known {
+                names: Some(names.clone()),
+                gates: None,
+                faults: None,
+            },
+            names,
+            ..Self::default()
+        }
+    }
+
     /// Takes over what a record says, whether or not it gets into the file.
     pub fn note(&mut self, record: &Record) {
         match record {
@@ -230,19 +245,13 @@ impl Writer {
         if let Some(parent) = path.parent().and_then(|parent| File::open(parent).ok()) {
             let _ = parent.sync_all();
         }
-        let known = Known {
-            names: Some(names.clone()),
-            gates: None,
-            faults: None,
-        };
-        let series = vec![None; names.series.len()];
-        let standing = Standing {
-            names,
-            series,
-            known,
-            ..Standing::default()
-        };
-        Self::with(path.clone(), file, standing).map_err(|source| OpenError::Io { path, source })
+        Self::with(path.clone(), file, Standing::of(names))
+            .map_err(|source| OpenError::Io { path, source })
+    }
+
+    /// Writes to an empty file that is open for reading and appending, and which nobody else can write.
+    pub(crate) fn on(file: File, names: Names) -> io::Result<Self> {
+        Self::with(PathBuf::new(), file, Standing::of(names))
     }
 
     /// A writer at the end of an empty file.

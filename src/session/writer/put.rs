@@ -24,11 +24,16 @@ impl Writer {
         if self.broken {
             self.mend()?;
         }
+        if self.changes_phase(record) {
+            self.end_frame()?;
+        }
         let mut before: Vec<Record> = Vec::new();
         let mut fresh = None;
         if self.frame.is_none() {
             let key = self.key();
-            fresh = Some(Frame::new(self.good, &key));
+            let mut frame = Frame::new(self.good, &key);
+            frame.fold.before = self.standing.tick;
+            fresh = Some(frame);
             before.push(Record::Key(key));
         }
         before.extend(self.gap_before(record).map(Record::Gap));
@@ -58,7 +63,9 @@ impl Writer {
         let mut full = false;
         if let Some(frame) = &mut self.frame {
             frame.add(&self.bytes, &self.text, due);
-            full = frame.ticks >= FRAME_TICKS || frame.content >= FRAME_CONTENT;
+            full = frame.ticks >= FRAME_TICKS
+                || frame.content >= FRAME_CONTENT
+                || ends_a_minute(record);
         }
         self.waiting.clear();
         before
@@ -70,6 +77,15 @@ impl Writer {
             let _ = self.end_frame();
         }
         Ok(())
+    }
+
+    /// Whether the tick is of another phase than those of the open frame. A frame has one, so that its sums can be
+    /// counted to it.
+    fn changes_phase(&self, record: &Record) -> bool {
+        let (Record::Tick(tick), Some(frame)) = (record, &self.frame) else {
+            return false;
+        };
+        frame.fold.is_of_another(tick.phase)
     }
 
     /// The line that makes the next frame stand alone.
@@ -104,6 +120,7 @@ impl Writer {
             Record::Gap(gap) => self.standing.written = self.standing.written.max(gap.to),
             Record::Tick(tick) => {
                 self.standing.written = tick.n;
+                self.standing.tick = Some((tick.n, tick.at));
                 self.hole = None;
             }
             Record::Key(_)
@@ -137,6 +154,12 @@ impl Writer {
             _ => self.dropped += 1,
         }
     }
+}
+
+/// Frames end at multiples of [`FRAME_TICKS`], so that their sums fill the cells of a chart, even after one that was cut
+/// short.
+fn ends_a_minute(record: &Record) -> bool {
+    matches!(record, Record::Tick(tick) if tick.n.is_multiple_of(u64::from(FRAME_TICKS)))
 }
 
 /// Appends `bytes` in one write where the system allows; on an error the file is cut back, if that works.

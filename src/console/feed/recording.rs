@@ -1,0 +1,433 @@
+//! A session file, and the fold of it up to any moment.
+//!
+//! In: an open session file, which may still grow. Out: histories. All but the last 15 minutes before the moment are
+//! folded by the sums of their frames, see [`crate::history::stretch`]; these are kept: four minutes of a frame's sums in
+//! one for the whole recording, single frames as far as [`SINGLES`] bytes go. The invariant: what is kept does not depend
+//! on the moments asked for, and is shared with the histories that were made of it.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use super::places;
+use super::play::Player;
+use crate::console::model::Place;
+use crate::history::{FULL, History, MINUTES, MINUTES_JOINED, StepBucket, Stretch};
+use crate::session::record::{Event, Key, Names, Record, StepTick, Tick, Window};
+use crate::session::{FrameInfo, Index, ReadError};
+
+/// Memory that the sums of single frames may take, bytes.
+const SINGLES: usize = 10 << 20;
+/// Records that are handed over at once between the thread that reads and the one that folds.
+const PORTION: usize = 64;
+/// Up to this many frames an overview is made of ticks.
+const FINE_FRAMES: usize = 40;
+
+/// A session file with what is known of it.
+#[derive(Debug)]
+pub struct Recording {
+    file: File,
+    length: u64,
+    index: Index,
+    window: Option<Window>,
+    names: Names,
+    singles: Singles,
+    joined: BTreeMap<u64, Joined>,
+    /// The cell that is not whole yet: its number, and what was joined of it.
+    joining: Option<(u64, Joined)>,
+    /// Frames that are part of `joined`, `joining`, `counts` and `places`.
+    surveyed: usize,
+    counts: Vec<Count>,
+    /// Whether `counts` is of ticks, not of frames.
+    fine: bool,
+    places: Vec<Place>,
+}
+
+/// The sums of frames that lie in one cell of the coarsest level.
+#[derive(Debug, Clone)]
+struct Joined {
+    /// Places in the index.
+    frames: Range<usize>,
+    /// In order; one a phase. `None` when a frame has to be read.
+    stretches: Option<Vec<Stretch>>,
+}
+
+/// Sums of frames by place; the oldest entries go first.
+#[derive(Debug, Default)]
+struct Singles {
+    by_place: HashMap<usize, Option<Arc<Stretch>>>,
+    order: VecDeque<usize>,
+    bytes: usize,
+}
+
+/// What was counted from one tick up to another.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Count {
+    pub ticks: (u64, u64),
+    pub seen: u64,
+    pub requests: u64,
+    pub failed: u64,
+}
+
+impl Recording {
+    /// Takes a look at an open session file.
+    pub fn of(file: File) -> Result<Self, ReadError> {
+        let length = file.metadata()?.len();
+        let index = Index::of(file.try_clone()?)?;
+        let mut recording = Self {
+            file,
+            length,
+            index,
+            window: None,
+            names: Names::default(),
+            singles: Singles::default(),
+            joined: BTreeMap::new(),
+            joining: None,
+            surveyed: 0,
+            counts: Vec::new(),
+            fine: true,
+            places: Vec::new(),
+        };
+        recording.look()?;
+        Ok(recording)
+    }
+
+    /// Takes another look if the file has changed; says whether it has.
+    pub fn refresh(&mut self) -> Result<bool, ReadError> {
+        let length = self.file.metadata()?.len();
+        if length == self.length {
+            return Ok(false);
+        }
+        self.index = Index::of(self.file.try_clone()?)?;
+        self.length = length;
+        self.look()?;
+        Ok(true)
+    }
+
+    /// Reads the window, which follows the first key, and the newest names.
+    fn look(&mut self) -> Result<(), ReadError> {
+        if self.window.is_none() && !self.index.frames.is_empty() {
+            let mut reader = self.index.read_from(0)?;
+            for _ in 0..3 {
+                if let Some(Record::Window(window)) = reader.next_record()? {
+                    self.window = Some(*window);
+                }
+            }
+        }
+        if let Some(last) = self.index.frames.len().checked_sub(1)
+            && let Some(Record::Key(key)) = self.index.read_from(last)?.next_record()?
+        {
+            self.names = key.names;
+        }
+        Ok(())
+    }
+
+    /// Its frames.
+    pub fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// What is run; `None` as long as its record has not been seen.
+    pub fn window(&self) -> Option<&Window> {
+        self.window.as_ref()
+    }
+
+    /// Length of a tick, µs.
+    pub fn tick_us(&self) -> u64 {
+        self.window
+            .as_ref()
+            .map_or(1_000_000, |window| window.tick_us)
+            .max(1)
+    }
+
+    /// The fold of everything up to a tick, and whoever reads on from there. Past the end it is the fold of all.
+    pub fn history(&mut self, tick: u64) -> Result<(History, Player), ReadError> {
+        let last = self.index.last_tick();
+        let whole = tick >= last;
+        let tick = tick.min(last);
+        let cut = tick.saturating_sub(FULL / self.tick_us());
+        let sealed = self.index.frames.iter().take_while(|frame| {
+            frame.ticks.end <= cut.saturating_add(1) && frame.ticks.start <= frame.ticks.end
+        });
+        let place = sealed.count();
+        let until = if whole { u64::MAX } else { tick };
+        let mut history = History::new();
+        if place == 0 {
+            let mut player = Player::new(self.index.read_from(0)?);
+            player.read_to(until, |record| history.apply(&record))?;
+            return Ok((history, player));
+        }
+        let mut player = Player::new(self.index.read_from(place)?);
+        let (portions, ready) = sync_channel(4);
+        let player = std::thread::scope(|scope| {
+            // Ticks are parsed on another thread while the sums are folded here.
+            let reading = scope.spawn(move || {
+                let outcome = read_portions(&mut player, until, &portions);
+                outcome.map(|()| player)
+            });
+            let folded = self.fold(&mut history, place, tick, &ready);
+            drop(ready);
+            let player = reading.join().map_err(|_| {
+                ReadError::Io(io::Error::other("the thread that reads the session died"))
+            })?;
+            folded.and(player)
+        })?;
+        Ok((history, player))
+    }
+
+    /// Folds the frames before `place` by their sums, then what comes.
+    fn fold(
+        &mut self,
+        history: &mut History,
+        place: usize,
+        tick: u64,
+        ready: &Receiver<Vec<Record>>,
+    ) -> Result<(), ReadError> {
+        let names = Record::Key(Key {
+            names: self.names.clone(),
+            ..Key::default()
+        });
+        history.apply(&names);
+        if let Some(window) = &self.window {
+            history.apply(&Record::Window(Box::new(window.clone())));
+        }
+        let old = tick.saturating_sub(MINUTES / self.tick_us());
+        let mut next = 0;
+        while next < place {
+            let cell = self.cell(&self.index.frames[next]);
+            let end = (cell + 1).saturating_mul(self.cell_width());
+            let joined = self.joined.get(&cell).filter(|joined| {
+                end <= old && joined.frames.start == next && joined.frames.end <= place
+            });
+            if let Some(Joined {
+                frames,
+                stretches: Some(stretches),
+            }) = joined
+            {
+                for stretch in stretches {
+                    history.apply_stretch(stretch);
+                }
+                next = frames.end;
+                continue;
+            }
+            if let Some(stretch) = self.single(next)? {
+                history.apply_stretch(&stretch);
+            } else {
+                let mut reader = self.index.read_frame(&self.index.frames[next])?;
+                while let Some(record) = reader.next_record()? {
+                    history.apply(&record);
+                }
+            }
+            next += 1;
+        }
+        for portion in ready {
+            for record in &portion {
+                history.apply(record);
+            }
+        }
+        Ok(())
+    }
+
+    fn cell_width(&self) -> u64 {
+        (60_000_000 * MINUTES_JOINED / self.tick_us()).max(1)
+    }
+
+    fn cell(&self, frame: &FrameInfo) -> u64 {
+        frame.ticks.start.saturating_sub(1) / self.cell_width()
+    }
+
+    /// The sums of the frame at this place; `None` when its records have to be read.
+    fn single(&mut self, place: usize) -> io::Result<Option<Arc<Stretch>>> {
+        if let Some(known) = self.singles.by_place.get(&place) {
+            return Ok(known.clone());
+        }
+        let frame = &self.index.frames[place];
+        let stretch = if frame.has_trailer() {
+            let sums = self.index.aggregates(frame)?;
+            sums.and_then(|sums| Stretch::of(frame, &sums, self.tick_us()))
+        } else {
+            None
+        };
+        let stretch = stretch.map(Arc::new);
+        // What has no trailer yet may get one.
+        if frame.has_trailer() {
+            self.singles.keep(place, stretch.clone());
+        }
+        Ok(stretch)
+    }
+
+    /// Takes in the sums of frames that are new, for the overview and for histories to come. Stops early when `stop`
+    /// says so.
+    pub(super) fn survey(&mut self, stop: impl Fn() -> bool) -> Result<(), ReadError> {
+        while let Some(frame) = self.index.frames.get(self.surveyed).cloned() {
+            if !frame.has_trailer() && self.surveyed + 1 == self.index.frames.len() {
+                break;
+            }
+            if stop() {
+                return Ok(());
+            }
+            let single = self.single(self.surveyed)?;
+            self.join(&frame, single.as_deref());
+            self.count(&frame, single.as_deref())?;
+            self.surveyed += 1;
+        }
+        Ok(())
+    }
+
+    fn join(&mut self, frame: &FrameInfo, stretch: Option<&Stretch>) {
+        let (place, cell) = (self.surveyed, self.cell(frame));
+        if self.joining.as_ref().is_some_and(|&(open, _)| open != cell)
+            && let Some((whole, joined)) = self.joining.take()
+        {
+            self.joined.insert(whole, joined);
+        }
+        let (_, joined) = self.joining.get_or_insert_with(|| {
+            let stretches = Some(Vec::new());
+            (
+                cell,
+                Joined {
+                    frames: place..place,
+                    stretches,
+                },
+            )
+        });
+        joined.frames.end = place + 1;
+        let Some(stretch) = stretch else {
+            joined.stretches = None;
+            return;
+        };
+        if let Some(stretches) = &mut joined.stretches {
+            let rest = match stretches.last_mut() {
+                Some(last) => last.join(stretch.clone()),
+                None => Some(stretch.clone()),
+            };
+            stretches.extend(rest);
+        }
+    }
+
+    fn count(&mut self, frame: &FrameInfo, stretch: Option<&Stretch>) -> Result<(), ReadError> {
+        if self.fine && self.surveyed >= FINE_FRAMES {
+            self.fine = false;
+            self.counts = by_frame(&self.counts, &self.index.frames[..self.surveyed]);
+        }
+        match stretch {
+            Some(stretch) if !self.fine => {
+                self.counts.extend(stretch.bucket().map(|bucket| Count {
+                    ticks: (bucket.from, bucket.to),
+                    seen: bucket.ticks,
+                    requests: bucket.steps.iter().map(|step| step.requests).sum(),
+                    failed: bucket.steps.iter().map(StepBucket::failed).sum(),
+                }));
+                let places = self.places_of(stretch.events());
+                self.places.extend(places);
+            }
+            Some(_) | None => {
+                let (counts, places) = self.read_counts(frame)?;
+                self.counts.extend(counts);
+                self.places.extend(places);
+            }
+        }
+        Ok(())
+    }
+
+    /// What is counted and where to jump in a frame, by its records.
+    fn read_counts(&self, frame: &FrameInfo) -> Result<(Vec<Count>, Vec<Place>), ReadError> {
+        let (mut counts, mut events) = (Vec::new(), Vec::new());
+        let mut reader = self.index.read_frame(frame)?;
+        while let Some(record) = reader.next_record()? {
+            match record {
+                Record::Tick(tick) => counts.push(Count::of(&tick)),
+                Record::Event(event) => events.push(event),
+                Record::Key(_)
+                | Record::Window(_)
+                | Record::Sample(_)
+                | Record::Gap(_)
+                | Record::End(_)
+                | Record::Unknown => {}
+            }
+        }
+        let places = self.places_of(&events);
+        Ok((counts, places))
+    }
+
+    /// Everything counted and every place so far, the frame that is being written included.
+    pub(super) fn glance(&self) -> Result<(Vec<Count>, Vec<Place>), ReadError> {
+        let (mut counts, mut places) = (self.counts.clone(), self.places.clone());
+        for frame in self.index.frames.get(self.surveyed..).unwrap_or_default() {
+            let (more, later) = self.read_counts(frame)?;
+            counts.extend(more);
+            places.extend(later);
+        }
+        Ok((counts, places))
+    }
+
+    fn places_of(&self, events: &[Event]) -> Vec<Place> {
+        places::of_events(events, self.tick_us(), &self.names, self.window.as_ref())
+    }
+}
+
+impl Count {
+    fn of(tick: &Tick) -> Self {
+        Self {
+            ticks: (tick.n, tick.n),
+            seen: 1,
+            requests: tick.steps.iter().map(|step| step.requests).sum(),
+            failed: tick.steps.iter().map(StepTick::failed).sum(),
+        }
+    }
+}
+
+/// Counts of ticks, joined to those of frames.
+fn by_frame(counts: &[Count], frames: &[FrameInfo]) -> Vec<Count> {
+    let mut rest = counts;
+    let mut joined = Vec::new();
+    for frame in frames {
+        let (held, later) = rest.split_at(rest.partition_point(|c| c.ticks.0 < frame.ticks.end));
+        rest = later;
+        if let (Some(first), Some(last)) = (held.first(), held.last()) {
+            joined.push(Count {
+                ticks: (first.ticks.0, last.ticks.1),
+                seen: held.iter().map(|count| count.seen).sum(),
+                requests: held.iter().map(|count| count.requests).sum(),
+                failed: held.iter().map(|count| count.failed).sum(),
+            });
+        }
+    }
+    joined
+}
+
+impl Singles {
+    fn keep(&mut self, place: usize, stretch: Option<Arc<Stretch>>) {
+        self.bytes += stretch.as_ref().map_or(0, |stretch| stretch.bytes());
+        self.by_place.insert(place, stretch);
+        self.order.push_back(place);
+        while self.bytes > SINGLES
+            && let Some(oldest) = self.order.pop_front()
+        {
+            if let Some(Some(stretch)) = self.by_place.remove(&oldest) {
+                self.bytes -= stretch.bytes();
+            }
+        }
+    }
+}
+
+/// Hands over the records up to a tick.
+fn read_portions(
+    player: &mut Player,
+    until: u64,
+    portions: &SyncSender<Vec<Record>>,
+) -> Result<(), ReadError> {
+    let mut portion = Vec::with_capacity(PORTION);
+    player.read_to(until, |record| {
+        portion.push(record);
+        if portion.len() == PORTION {
+            // Nobody listens any more: whoever folds has failed and says so.
+            let _ = portions.send(std::mem::replace(&mut portion, Vec::with_capacity(PORTION)));
+        }
+    })?;
+    let _ = portions.send(portion);
+    Ok(())
+}
