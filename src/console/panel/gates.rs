@@ -268,7 +268,7 @@ fn compact(scene: &Scene<'_>, rows: &[Row<'_>], area: Rect, buf: &mut Buffer) {
     // A gauge of one cell is worth more than the whole name of what the gate is of.
     let fits = |cells: &usize| room >= labels + cells + 2;
     let bars = [10, 5].into_iter().find(fits);
-    let bars = bars.unwrap_or(usize::from(area.width >= 24));
+    let bars = bars.unwrap_or(usize::from(area.width >= 34));
     let room = room.saturating_sub(bars + 2);
     let labels = widest(&mut order.iter().map(|row| width(&row.label(room))));
     let mut table = Table::new(&[

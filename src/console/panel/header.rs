@@ -187,6 +187,9 @@ fn clock<'a>(
         Span::styled(word, state.style),
         Span::styled(long(now), theme.title),
     ];
+    if crate::console::text::width_of(&words) > usize::from(width) {
+        words.remove(0);
+    }
     let ends = schedule.filter(|at| !at.over).and_then(|at| at.window_ends);
     if let Some(ends) = ends.filter(|_| width >= 60) {
         words.push(Span::styled(format!(" / {}", long(ends)), theme.dim));
