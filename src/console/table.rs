@@ -175,7 +175,9 @@ impl<'a> Table<'a> {
                 put(buf, area, x, top + line, &cell.0, &theme.glyphs);
             }
             if self.selected == Some(number) {
-                tint(buf, area, top + line, theme.selected);
+                // In one piece: a reversed line of many colours says nothing.
+                let style = Style::reset().patch(theme.text).patch(theme.selected);
+                tint(buf, area, top + line, style);
             }
         }
         top + room.min(self.rows.len() - first)

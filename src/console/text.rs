@@ -52,7 +52,7 @@ pub fn spell<'a>(text: &'a str, glyphs: &Glyphs) -> Cow<'a, str> {
             '≥' => plain.push_str(">="),
             '×' => plain.push('x'),
             '┌' | '┐' | '└' | '┘' | '├' | '┤' => plain.push('+'),
-            '█' => plain.push('#'),
+            '▁'..='█' => plain.push('#'),
             _ => plain.push('?'),
         }
     }
@@ -100,6 +100,8 @@ pub fn put(buf: &mut Buffer, area: Rect, x: usize, y: usize, words: &[Span<'_>],
             return;
         }
         let text = spell(&word.content, glyphs);
+        #[cfg(test)]
+        tests::no_number_is_cut(&text, width - x);
         buf.set_stringn(
             area.x + x as u16,
             area.y + y as u16,
@@ -212,9 +214,26 @@ pub fn bar<'a>(share: f64, cells: usize, full: Style, rest: Style) -> Vec<Span<'
     ]
 }
 
+/// Likewise in one cell, by its height.
+pub fn gauge<'a>(share: f64, style: Style, glyphs: &Glyphs) -> Vec<Span<'a>> {
+    let share = if share.is_finite() {
+        share.clamp(0.0, 1.0)
+    } else {
+        0.0
+    };
+    let height = (share * (glyphs.bars.len() - 1) as f64).round() as usize;
+    vec![Span::styled(glyphs.bars[height], style)]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What the caller of `put` must see to.
+    pub(super) fn no_number_is_cut(text: &str, room: usize) {
+        let whole = text.width() <= room || !text.contains(|c: char| c.is_ascii_digit());
+        assert!(whole, "{text:?} is cut at {room}");
+    }
 
     #[test]
     fn what_could_move_the_cursor_is_taken_out() {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::levels::Levels;
 use super::select;
+use super::totals::Times;
 use super::{
     Bucket, Depth, Flow, GeneratorTotals, History, Moment, PhaseTotals, Selection, Slot, TICK_US,
     Totals,
@@ -136,9 +137,9 @@ impl History {
     }
 
     /// The sum of a scope over the last `span` before the latest tick, of the ticks in these phases (all when there
-    /// are none). Reaches back 15 minutes at most. Costs a merge a tick.
+    /// are none). Reaches back 15 minutes at most. Costs an addition a bucket of each histogram.
     pub fn recent(&self, scope: &Scope, span: Duration, phases: &[usize]) -> Totals {
-        let mut totals = Totals::default();
+        let (mut totals, mut times) = (Totals::default(), Times::default());
         let (Some(selection), Some(levels)) = (self.select(scope), &self.levels) else {
             return totals;
         };
@@ -154,9 +155,10 @@ impl History {
             seen += 1;
             let wanted = bucket.phase.is_some_and(|phase| phases.contains(&phase));
             if phases.is_empty() || wanted {
-                totals.add_bucket(bucket, &selection);
+                totals.add_counts_of(bucket, &selection, &mut times);
             }
         }
+        totals.add_times(&times);
         totals.missing = (newest + 1).saturating_sub(first).saturating_sub(seen);
         totals
     }

@@ -84,6 +84,18 @@ impl Totals {
     }
 
     pub(super) fn add_bucket(&mut self, bucket: &Bucket, selection: &Selection) {
+        let mut times = Times::default();
+        self.add_counts_of(bucket, selection, &mut times);
+        self.add_times(&times);
+    }
+
+    /// Adds a bucket but for its times, which go to `times`.
+    pub(super) fn add_counts_of(
+        &mut self,
+        bucket: &Bucket,
+        selection: &Selection,
+        times: &mut Times,
+    ) {
         self.ticks += bucket.ticks;
         self.micros = self.micros.saturating_add(bucket.micros);
         self.bottleneck_ticks += bucket.generator.bottleneck_ticks;
@@ -96,8 +108,8 @@ impl Totals {
             }
             self.bytes_in = self.bytes_in.saturating_add(step.bytes_in);
             self.bytes_out = self.bytes_out.saturating_add(step.bytes_out);
-            self.response.merge(&step.response.unpack());
-            self.service.merge(&step.service().unpack());
+            times.response.add_packed(&step.response);
+            times.service.add_packed(step.service());
         }
         for (index, flow) in bucket.scenarios.iter().enumerate() {
             if selection.has_scenario(index) {
@@ -113,7 +125,14 @@ impl Totals {
         self.dropped = self.dropped.saturating_add(flow.dropped);
     }
 
-    fn add_cell(&mut self, cell: &Cell) {
+    /// Adds what was put together of many.
+    pub(super) fn add_times(&mut self, times: &Times) {
+        times.response.add_to(&mut self.response);
+        times.service.add_to(&mut self.service);
+    }
+
+    /// Adds a cell but for its times, which go to `times`.
+    fn add_cell(&mut self, cell: &Cell, times: &mut Times) {
         self.requests = self.requests.saturating_add(cell.requests);
         add_counts(&mut self.errors, &cell.errors);
         add_counts(&mut self.status, &cell.status);
@@ -123,11 +142,9 @@ impl Totals {
         }
         self.bytes_in = self.bytes_in.saturating_add(cell.bytes_in);
         self.bytes_out = self.bytes_out.saturating_add(cell.bytes_out);
-        cell.response.add_to(&mut self.response);
-        cell.service
-            .as_ref()
-            .unwrap_or(&cell.response)
-            .add_to(&mut self.service);
+        times.response.merge(&cell.response);
+        let service = cell.service.as_ref();
+        times.service.merge(service.unwrap_or(&cell.response));
     }
 }
 
@@ -195,6 +212,13 @@ impl GeneratorTotals {
     }
 }
 
+/// The two times of many steps and ticks, on their way into a sum.
+#[derive(Debug, Default)]
+pub(super) struct Times {
+    response: Pool,
+    service: Pool,
+}
+
 /// A histogram that many small ones are added to, at the cost of one addition a bucket, where merging sparse lists
 /// would cost the length of both. Buckets are kept in pages, so that memory follows the values that were seen.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -220,13 +244,30 @@ impl Pool {
     }
 
     fn add_packed(&mut self, packed: &Packed) {
-        for (index, count) in packed.iter() {
+        self.add_all(packed.iter());
+    }
+
+    fn add_all(&mut self, buckets: impl Iterator<Item = (u32, u64)>) {
+        for (index, count) in buckets {
             let (page, place) = (index as usize / Self::PAGE, index as usize % Self::PAGE);
             if self.pages.len() <= page {
                 self.pages.resize(page + 1, None);
             }
             let page = self.pages[page].get_or_insert_with(|| Box::new([0; Self::PAGE]));
             page[place] = page[place].saturating_add(count);
+        }
+    }
+
+    fn merge(&mut self, other: &Self) {
+        if self.pages.len() < other.pages.len() {
+            self.pages.resize(other.pages.len(), None);
+        }
+        let pages = self.pages.iter_mut().zip(&other.pages);
+        for (page, more) in pages.filter_map(|(page, more)| Some((page, more.as_ref()?))) {
+            let page = page.get_or_insert_with(|| Box::new([0; Self::PAGE]));
+            for (count, more) in page.iter_mut().zip(more.iter()) {
+                *count = count.saturating_add(*more);
+            }
         }
     }
 
@@ -379,7 +420,7 @@ impl Exact {
         let wanted = |phase: Option<usize>| {
             phases.is_empty() || phase.is_some_and(|phase| phases.contains(&phase))
         };
-        let mut totals = Totals::default();
+        let (mut totals, mut times) = (Totals::default(), Times::default());
         for (_, phase) in self.phases.iter().filter(|&(&phase, _)| wanted(phase)) {
             totals.ticks += phase.ticks;
             totals.missing = totals.missing.saturating_add(phase.missing);
@@ -392,9 +433,10 @@ impl Exact {
         }
         for (&(phase, step), cell) in &self.cells {
             if wanted(phase) && selection.has_step(step) {
-                totals.add_cell(cell);
+                totals.add_cell(cell, &mut times);
             }
         }
+        totals.add_times(&times);
         for (&(phase, scenario), flow) in &self.flows {
             if wanted(phase) && selection.has_scenario(scenario) {
                 totals.add_flow(flow);

@@ -111,7 +111,8 @@ pub fn draw(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
         Column::words("", 0, 8),
         Column::words(if wide { "by" } else { "" }, 4, 8),
     ]);
-    if scene.ui.view == View::Events {
+    // A list that follows what happens has no selected row.
+    if back > 0 {
         table.selected = Some(shown.len() - 1 - (back - skip).min(shown.len() - 1));
     }
     for event in shown {

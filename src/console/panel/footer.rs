@@ -18,7 +18,7 @@ pub fn means(scene: &Scene<'_>, when: When) -> bool {
     let deck = scene.deck;
     match when {
         When::Always => true,
-        When::Live => deck.kind == Kind::Live && deck.live.end().is_none() && !scene.ui.read_only,
+        When::Live => deck.can_act() && !scene.ui.read_only,
         When::Past => deck.kind == Kind::Replay || deck.past.is_some(),
     }
 }

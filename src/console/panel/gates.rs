@@ -11,18 +11,18 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::Span;
 
-use super::Scene;
 use super::scenarios::has;
+use super::{Scene, gates_view};
 use crate::console::derived::Derived;
 use crate::console::model::View;
 use crate::console::table::{Cell, Column, Table};
-use crate::console::text::{bar, clean, cut, put, width, wrap};
+use crate::console::text::{bar, clean, cut, gauge, put, width};
 use crate::console::theme::Theme;
 use crate::history::History;
 use crate::profile::expect::{Amount, Cmp, Expectation};
 use crate::profile::model::Severity;
-use crate::session::record::{Decision, GatePlan, Happening};
-use crate::verdict::{GateSpec, Judgement, Reading, State, Verdict, WAITS, format};
+use crate::session::record::{GatePlan, Happening};
+use crate::verdict::{GateSpec, Judgement, Reading, State, format};
 
 /// Share of its bound from which a value is near to it.
 const NEAR: f64 = 0.8;
@@ -53,7 +53,7 @@ pub fn height(scene: &Scene<'_>) -> u16 {
 /// Draws it.
 pub fn draw(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     match scene.ui.view {
-        View::Gates => view(scene, area, buf),
+        View::Gates => gates_view::draw(scene, area, buf),
         View::Overview | View::Latency | View::Resources | View::Faults | View::Events => {
             let rows = rows(scene, None);
             if rows.is_empty() {
@@ -65,7 +65,7 @@ pub fn draw(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     }
 }
 
-fn nothing(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
+pub(super) fn nothing(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     let plans = scene
         .history
         .window()
@@ -86,19 +86,19 @@ fn nothing(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
 }
 
 /// One gate as it is shown.
-struct Row<'a> {
-    plan: &'a GatePlan,
-    severity: Severity,
+pub(super) struct Row<'a> {
+    pub(super) plan: &'a GatePlan,
+    pub(super) severity: Severity,
     /// Now; `None` when it does not look at the present phase.
-    now: Option<Reading>,
+    pub(super) now: Option<Reading>,
     /// Over its phases so far.
-    whole: Option<Reading>,
+    pub(super) whole: Option<Reading>,
     /// How much of its bound is used up, 1 at the bound.
     used: Option<f64>,
-    failing_since: Option<u64>,
+    pub(super) failing_since: Option<u64>,
 }
 
-fn rows<'a>(scene: &Scene<'a>, judgement: Option<&Judgement>) -> Vec<Row<'a>> {
+pub(super) fn rows<'a>(scene: &Scene<'a>, judgement: Option<&Judgement>) -> Vec<Row<'a>> {
     let history = scene.history;
     let plans = history.window().map_or(&[][..], |window| &window.gates);
     let failing = failing(history);
@@ -188,7 +188,7 @@ fn used(expect: &Expectation, value: f64) -> Option<f64> {
 }
 
 /// Glyph, word and style of a state.
-fn state(
+pub(super) fn state(
     theme: &Theme,
     severity: Severity,
     reading: Option<&Reading>,
@@ -205,7 +205,7 @@ fn state(
 
 impl Row<'_> {
     /// What is expected, of what, in at most `most` columns where that can be had without cutting a number.
-    fn label(&self, most: usize) -> String {
+    pub(super) fn label(&self, most: usize) -> String {
         let (of, expect) = (clean(self.plan.of.trim()), clean(&self.plan.expect));
         if of.is_empty() {
             return expect.into_owned();
@@ -217,14 +217,14 @@ impl Row<'_> {
         }
     }
 
-    fn severity(&self) -> &'static str {
+    pub(super) fn severity(&self) -> &'static str {
         match self.severity {
             Severity::Blocker => "blocker",
             Severity::Advisory => "advisory",
         }
     }
 
-    fn bar<'a>(&self, theme: &Theme, cells: usize) -> Cell<'a> {
+    pub(super) fn bar<'a>(&self, theme: &Theme, cells: usize) -> Cell<'a> {
         let Some((used, now)) = self.used.zip(self.now.as_ref()) else {
             return Cell::default();
         };
@@ -234,10 +234,13 @@ impl Row<'_> {
             State::Pass => theme.good,
             State::Inconclusive => theme.dim,
         };
-        Cell(bar(used, cells, style, theme.border))
+        match cells {
+            1 => Cell(gauge(used, style, &theme.glyphs)),
+            _ => Cell(bar(used, cells, style, theme.border)),
+        }
     }
 
-    fn value<'a>(&self, theme: &Theme) -> Cell<'a> {
+    pub(super) fn value<'a>(&self, theme: &Theme) -> Cell<'a> {
         match &self.now {
             None => Cell::new("not now", theme.dim),
             Some(now) => match now.state {
@@ -253,12 +256,6 @@ impl Row<'_> {
 
 fn compact(scene: &Scene<'_>, rows: &[Row<'_>], area: Rect, buf: &mut Buffer) {
     let theme = scene.theme;
-    let mut table = Table::new(&[
-        Column::word("", 0),
-        Column::words("", 1, 6).close().fills(),
-        Column::number("", 0),
-        Column::word("", 3),
-    ]);
     let height = usize::from(area.height);
     let mut order: Vec<&Row<'_>> = rows.iter().collect();
     if order.len() > height {
@@ -268,8 +265,18 @@ fn compact(scene: &Scene<'_>, rows: &[Row<'_>], area: Rect, buf: &mut Buffer) {
     let labels = widest(&mut order.iter().map(|row| width(&row.label(usize::MAX))));
     let values = widest(&mut order.iter().map(|row| row.value(theme).width()));
     let room = usize::from(area.width).saturating_sub(values + 4);
-    let bars = if room >= labels + 12 { 10 } else { 5 };
-    let bars = if room >= labels + bars + 2 { bars } else { 0 };
+    // A gauge of one cell is worth more than the whole name of what the gate is of.
+    let fits = |cells: &usize| room >= labels + cells + 2;
+    let bars = [10, 5].into_iter().find(fits);
+    let bars = bars.unwrap_or(usize::from(area.width >= 34));
+    let room = room.saturating_sub(bars + 2);
+    let labels = widest(&mut order.iter().map(|row| width(&row.label(room))));
+    let mut table = Table::new(&[
+        Column::word("", 0),
+        Column::words("", 0, labels).close().fills(),
+        Column::number("", 1),
+        Column::word("", 3),
+    ]);
     for row in order {
         let (glyph, _, style) = state(theme, row.severity, row.now.as_ref());
         let rests = row.now.is_none();
@@ -300,178 +307,6 @@ fn urgency(row: &Row<'_>) -> u8 {
         (Some(State::Pass), _) => 4,
         (None, _) => 5,
     }
-}
-
-/// The gates view: the table, the verdict, the signatures.
-fn view(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
-    let derived = Derived::of(scene.history);
-    let judgement = derived.judgement(scene.history);
-    let rows = rows(scene, Some(judgement));
-    let top = if rows.is_empty() {
-        nothing(scene, area, buf);
-        1
-    } else {
-        details(scene, &rows, area, buf)
-    };
-    let most = usize::from(area.width);
-    let mut lines = vec![Vec::new()];
-    lines.extend(verdict_lines(scene, judgement, most));
-    lines.push(Vec::new());
-    lines.extend(signatures(scene, most));
-    for (place, line) in lines.iter().enumerate() {
-        put(buf, area, 0, top + place, line, &scene.theme.glyphs);
-    }
-}
-
-fn details(scene: &Scene<'_>, rows: &[Row<'_>], area: Rect, buf: &mut Buffer) -> usize {
-    let theme = scene.theme;
-    let now = if scene.history.end().is_some() {
-        "verdict"
-    } else {
-        "now"
-    };
-    let mut table = Table::new(&[
-        Column::word("", 0),
-        Column::words("gate", 5, 15).close(),
-        Column::word("expects", 1),
-        Column::number(now, 0),
-        Column::word("of bound", 4),
-        Column::number("so far", 2),
-        Column::word("", 2).close(),
-        Column::word("severity", 3),
-        Column::number("failing", 3),
-        Column::number("samples", 7),
-        Column::words("in", 6, 10),
-        Column::words("", 8, 24),
-    ]);
-    table.selected = Some(scene.ui.row.min(rows.len().saturating_sub(1)));
-    let phases = &scene.history.names().phases;
-    let at = scene.history.last().map_or(0, |last| last.at);
-    for row in rows {
-        let (glyph, _, style) = state(theme, row.severity, row.now.as_ref());
-        let whole = row.whole.as_ref();
-        let (whole_glyph, _, whole_style) = state(theme, row.severity, whole);
-        let during = row
-            .plan
-            .during
-            .iter()
-            .filter_map(|&phase| phases.get(phase));
-        let during: Vec<&str> = during.map(String::as_str).collect();
-        let during = if during.is_empty() {
-            "all phases".into()
-        } else {
-            during.join(", ")
-        };
-        let failing = row
-            .failing_since
-            .map(|since| format::clock(at.saturating_sub(since)));
-        let reading = row.now.as_ref().or(whole);
-        let reason = reading.map_or("", |reading| reading.reason.as_str());
-        let reason = if reason.is_empty() {
-            whole.map_or("", |whole| whole.reason.as_str())
-        } else {
-            reason
-        };
-        let samples = reading.map(|reading| format::count_short(reading.samples as f64));
-        let severity = match row.severity {
-            Severity::Blocker => theme.text,
-            Severity::Advisory => theme.dim,
-        };
-        table.row(vec![
-            Cell::new(glyph, style),
-            Cell::new(clean(&row.plan.name), theme.text),
-            Cell::new(row.label(usize::MAX), theme.text),
-            row.value(theme),
-            row.bar(theme, 10),
-            Cell::new(
-                whole.map_or_else(String::new, |whole| whole.shown.clone()),
-                whole_style,
-            ),
-            Cell::new(if whole.is_some() { whole_glyph } else { "" }, whole_style),
-            Cell::new(row.severity(), severity),
-            Cell::new(failing.unwrap_or_default(), theme.bad),
-            Cell::new(samples.unwrap_or_default(), theme.dim),
-            Cell::new(clean(&during).into_owned(), theme.dim),
-            Cell::new(clean(reason).into_owned(), theme.dim),
-        ]);
-    }
-    table.draw(area, buf, theme)
-}
-
-fn verdict_lines<'a>(scene: &Scene<'_>, judgement: &Judgement, most: usize) -> Vec<Vec<Span<'a>>> {
-    let theme = scene.theme;
-    let (text, verdict) = super::header::sentence(judgement, scene.history.end().is_some());
-    let style = match verdict {
-        Verdict::Go => theme.good,
-        Verdict::Conditional | Verdict::Inconclusive => theme.warn,
-        Verdict::NoGo => theme.bad,
-    };
-    let mut lines = vec![vec![
-        Span::styled("verdict  ", theme.dim),
-        Span::styled(text, style.patch(theme.title)),
-    ]];
-    let dot = theme.glyphs.dot;
-    for finding in judgement
-        .findings
-        .iter()
-        .filter(|finding| *finding != WAITS)
-    {
-        let broken = wrap(&clean(finding), most.saturating_sub(4));
-        for (place, line) in broken.into_iter().enumerate() {
-            let lead = if place == 0 {
-                format!("  {dot} ")
-            } else {
-                "    ".into()
-            };
-            lines.push(vec![
-                Span::styled(lead, theme.dim),
-                Span::styled(line, theme.text),
-            ]);
-        }
-    }
-    lines
-}
-
-fn signatures<'a>(scene: &Scene<'_>, most: usize) -> Vec<Vec<Span<'a>>> {
-    let theme = scene.theme;
-    let signed = scene
-        .history
-        .events()
-        .iter()
-        .filter_map(|event| match &event.what {
-            Happening::SignOff { decision, text } => Some((event, *decision, text)),
-            _ => None,
-        });
-    let mut lines: Vec<Vec<Span<'a>>> = signed
-        .map(|(event, decision, text)| {
-            let (glyph, style) = match decision {
-                Decision::Go => (theme.glyphs.yes, theme.good),
-                Decision::NoGo => (theme.glyphs.no, theme.bad),
-            };
-            let word = decision.name().to_uppercase();
-            let by = clean(event.by.as_deref().unwrap_or("someone")).into_owned();
-            let when = super::header::long(event.at);
-            let lead = format!("{when}  {glyph} {word} ");
-            let text = if text.is_empty() {
-                String::new()
-            } else {
-                format!("  {}", clean(text))
-            };
-            let left = most.saturating_sub(width(&lead) + 9);
-            vec![
-                Span::styled("signed   ", theme.dim),
-                Span::styled(lead, style),
-                Span::styled(cut(&format!("{by}{text}"), left).into_owned(), theme.text),
-            ]
-        })
-        .collect();
-    if lines.is_empty() {
-        lines.push(vec![
-            Span::styled("signed   ", theme.dim),
-            Span::styled("by nobody yet", theme.dim),
-        ]);
-    }
-    lines
 }
 
 #[cfg(test)]

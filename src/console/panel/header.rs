@@ -138,7 +138,8 @@ fn state(scene: &Scene<'_>) -> State {
             let behind = now.saturating_sub(shown);
             let word = match playing {
                 Some(speed) => format!("REWOUND {}", speed_word(speed)),
-                None => "FROZEN".into(),
+                None if ui.frozen => "FROZEN".into(),
+                None => "REWOUND".into(),
             };
             State {
                 glyph: if playing.is_some() {
@@ -186,6 +187,9 @@ fn clock<'a>(
         Span::styled(word, state.style),
         Span::styled(long(now), theme.title),
     ];
+    if crate::console::text::width_of(&words) > usize::from(width) {
+        words.remove(0);
+    }
     let ends = schedule.filter(|at| !at.over).and_then(|at| at.window_ends);
     if let Some(ends) = ends.filter(|_| width >= 60) {
         words.push(Span::styled(format!(" / {}", long(ends)), theme.dim));
@@ -354,6 +358,8 @@ mod tests {
     fn a_picture_that_is_not_now_says_so() {
         let mut model = model(700);
         model.decks[0].past = Some(crate::console::testing::history(510));
+        assert!(told(&model, 160).contains("REWOUND −00:03:10 00:08:30"));
+        model.ui.frozen = true;
         assert!(told(&model, 160).contains("FROZEN −00:03:10 00:08:30"));
         model.ui.playing = Some(Speed::Times(2.0));
         assert!(told(&model, 160).contains("REWOUND 2x −00:03:10"));

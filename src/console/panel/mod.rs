@@ -14,6 +14,7 @@ pub mod faults;
 pub(crate) mod fixture;
 pub mod footer;
 pub mod gates;
+mod gates_view;
 mod gauge;
 pub mod happening;
 pub mod header;

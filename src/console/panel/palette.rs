@@ -2,6 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 use ratatui::text::Span;
 
 use super::Scene;
@@ -58,7 +59,8 @@ pub fn draw(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
         ];
         put(buf, inside, 0, y, &line, &theme.glyphs);
         if number == *chosen {
-            tint(buf, inside, y, theme.selected);
+            let style = Style::reset().patch(theme.text).patch(theme.selected);
+            tint(buf, inside, y, style);
         }
     }
     let typing = Rect {

@@ -380,7 +380,8 @@ fn lower(scene: &Scene<'_>, row: &Row, area: Rect, buf: &mut Buffer) {
         ),
     ];
     if row.recent.dropped > 0 {
-        parts.push(label(1, "dropped ", row.dropped(), theme.warn));
+        let rank = if width < 34 { 4 } else { 1 };
+        parts.push(label(rank, "dropped ", row.dropped(), theme.warn));
     }
     // Where two columns between the numbers are too many, one will do.
     let wanted = parts.iter().filter(|part| part.rank < 3);
