@@ -219,28 +219,40 @@ fn paint_overlay(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     }
 }
 
-/// Ticks that one cell of the charts stands for.
+/// Ticks that one cell of the heat map stands for, in the view that is shown.
 pub fn ticks_per_cell(model: &Model) -> u64 {
-    let deck = &model.decks[0];
-    let ticks = match model.ui.span.seconds() {
-        Some(seconds) => seconds * 1_000_000 / deck.shown().tick_us(),
-        None => deck.tick(),
-    };
-    (ticks / 60).max(1)
+    let scene = scene(model, &model.decks[0]);
+    let (columns, rows) = model.ui.size;
+    let head = panel::header::height(columns);
+    let middle = Rect::new(0, head, columns, rows.saturating_sub(head + 1));
+    let area = shares(middle, model.decks.len())[0];
+    let placed = layout::panels(facts(&scene), area);
+    let latency = placed.iter().find(|(panel, _)| *panel == Panel::Latency);
+    let width = latency.map_or(columns, |(_, area)| area.width);
+    panel::latency::axis(&scene, width.saturating_sub(2)).ticks_per_cell
 }
 
 /// Rows of what the view lets select.
 pub fn rows(model: &Model) -> usize {
-    let history = model.decks[0].shown();
-    let planned = |count: fn(&Window) -> usize| history.window().map_or(0, count);
+    let scene = scene(model, &model.decks[0]);
+    let planned = |count: fn(&Window) -> usize| scene.history.window().map_or(0, count);
     match model.ui.view {
         View::Overview => planned(|window| window.scenarios.len()),
-        View::Latency => history.names().steps.len(),
-        View::Resources => history.names().series.len(),
+        View::Latency => panel::steps::order(&scene).len(),
+        View::Resources => scene.history.names().series.len(),
         View::Faults => planned(|window| window.faults.len()),
         View::Gates => planned(|window| window.gates.len()),
-        View::Events => history.events().len(),
+        View::Events => panel::events::count(&scene),
     }
+}
+
+/// How far the help can be scrolled.
+pub fn most_scroll(model: &Model) -> usize {
+    let (columns, rows) = model.ui.size;
+    panel::help::most_scroll(
+        &scene(model, &model.decks[0]),
+        Rect::new(0, 0, columns, rows),
+    )
 }
 
 #[cfg(test)]

@@ -8,15 +8,14 @@ use crate::console::keymap::Action;
 use crate::console::model::{
     Asks, Consent, Kind, Menu, Model, Over, Overlay, PlaceKind, Span, TimeKind, View,
 };
+use crate::console::panel::steps::COLUMNS;
 use crate::console::{screen, values};
 use crate::engine::command::Switch;
 use crate::engine::control::Wish;
 use crate::session::record::Happening;
 
-/// Columns of the table of steps.
-const COLUMNS: usize = 9;
 /// Rows of a page.
-const PAGE: usize = 10;
+const PAGE: isize = 10;
 
 /// Does it.
 #[expect(clippy::too_many_lines, reason = "a line an action, and nothing else")]
@@ -91,10 +90,10 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Command> {
         Action::ZoomOut => zoom(model, |place| Some(place + 1)),
         Action::Earlier => select(model, Way::Back),
         Action::Later => select(model, Way::On),
-        Action::Up => move_row(model, |row| row.saturating_sub(1)),
-        Action::Down => move_row(model, |row| row + 1),
-        Action::PageUp => move_row(model, |row| row.saturating_sub(PAGE)),
-        Action::PageDown => move_row(model, |row| row + PAGE),
+        Action::Up => move_row(model, -1),
+        Action::Down => move_row(model, 1),
+        Action::PageUp => move_row(model, -PAGE),
+        Action::PageDown => move_row(model, PAGE),
         Action::Time => quiet(model, |model| {
             model.ui.time = match model.ui.time {
                 TimeKind::Response => TimeKind::Service,
@@ -116,7 +115,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Command> {
         Action::Sort => quiet(model, |model| {
             let (column, down) = model.ui.sort;
             model.ui.sort = if down {
-                ((column + 1) % COLUMNS, false)
+                ((column + 1) % COLUMNS.len(), false)
             } else {
                 (column, true)
             };
@@ -320,9 +319,15 @@ fn select(model: &mut Model, way: Way) -> Vec<Command> {
     Vec::new()
 }
 
-fn move_row(model: &mut Model, next: impl FnOnce(usize) -> usize) -> Vec<Command> {
-    let rows = screen::rows(model);
-    model.ui.row = next(model.ui.row).min(rows.saturating_sub(1));
+fn move_row(model: &mut Model, down: isize) -> Vec<Command> {
+    // Events count from the newest, which is at the bottom: new ones push nobody's row away.
+    let down = if model.ui.view == View::Events {
+        -down
+    } else {
+        down
+    };
+    let row = model.ui.row.saturating_add_signed(down);
+    model.ui.row = row.min(screen::rows(model).saturating_sub(1));
     Vec::new()
 }
 

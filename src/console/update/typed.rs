@@ -9,6 +9,7 @@ use super::{close, place, play, playback, refuse, say};
 use crate::console::event::{Command, Form, Speed};
 use crate::console::keymap::{ACTIONS, Action, When};
 use crate::console::model::{Asks, Kind, Menu, Model, Overlay, Span};
+use crate::console::screen;
 use crate::engine::command::Switch;
 use crate::engine::control::Wish;
 use crate::engine::control::words::{Candidates, complete_line};
@@ -108,11 +109,8 @@ fn help(model: &mut Model, key: KeyEvent) -> Vec<Command> {
         Some(_) | None => return Vec::new(),
     };
     model.ui.overlay = Overlay::Help;
-    model.ui.scroll = model
-        .ui
-        .scroll
-        .saturating_add_signed(down)
-        .min(ACTIONS.len());
+    let scroll = model.ui.scroll.saturating_add_signed(down);
+    model.ui.scroll = scroll.min(screen::most_scroll(model));
     Vec::new()
 }
 
