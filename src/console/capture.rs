@@ -10,8 +10,23 @@ use ratatui::style::{Color, Modifier};
 use unicode_width::UnicodeWidthStr as _;
 
 /// The colours of text and of what is behind it where a cell leaves them to the terminal.
-const TEXT: [u8; 3] = [0xd8, 0xd8, 0xd8];
-const BACK: [u8; 3] = [0x16, 0x16, 0x1a];
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Paper {
+    text: [u8; 3],
+    back: [u8; 3],
+}
+
+impl Paper {
+    fn of(dark: bool) -> Self {
+        if dark {
+            let (text, back) = ([0xd8; 3], [0x16, 0x16, 0x1a]);
+            Self { text, back }
+        } else {
+            let (text, back) = ([0x20; 3], [0xff; 3]);
+            Self { text, back }
+        }
+    }
+}
 
 /// Width and height of a cell in a picture, and where the baseline is in it.
 const CELL: (f64, f64) = (8.4, 17.0);
@@ -40,7 +55,7 @@ const BASIC: [[u8; 3]; 16] = [
 /// Characters only, a line a row, without spaces at the ends of lines.
 pub fn text(picture: &Buffer) -> String {
     let mut text = String::new();
-    for row in rows(picture) {
+    for row in rows(picture, Paper::of(true)) {
         let line: String = row.iter().map(|run| run.text.as_str()).collect();
         text.push_str(line.trim_end());
         text.push('\n');
@@ -48,18 +63,20 @@ pub fn text(picture: &Buffer) -> String {
     text
 }
 
-/// A page that shows the screen in colour and from which it can be copied.
-pub fn html(picture: &Buffer) -> String {
+/// A page that shows the screen in colour and from which it can be copied. `dark` says what background the theme of the
+/// screen was made for.
+pub fn html(picture: &Buffer, dark: bool) -> String {
+    let paper = Paper::of(dark);
     let mut page = format!(
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>stormdeck</title></head>\n\
          <body style=\"background:{back}\"><pre style=\"color:{text};background:{back};\
          font-family:ui-monospace,monospace;line-height:1.2\">\n",
-        text = hex(TEXT),
-        back = hex(BACK),
+        text = hex(paper.text),
+        back = hex(paper.back),
     );
-    for row in rows(picture) {
+    for row in rows(picture, paper) {
         for run in row {
-            let style = run.look.css();
+            let style = run.look.css(paper);
             if style.is_empty() {
                 page.push_str(&escape(&run.text));
             } else {
@@ -71,8 +88,9 @@ pub fn html(picture: &Buffer) -> String {
     page + "</pre></body></html>\n"
 }
 
-/// A picture in which every character stands in its cell, whatever font it is shown with.
-pub fn svg(picture: &Buffer) -> String {
+/// A picture in which every character stands in its cell, whatever font it is shown with. `dark` as for [`html`].
+pub fn svg(picture: &Buffer, dark: bool) -> String {
+    let paper = Paper::of(dark);
     let (width, height) = (
         f64::from(picture.area.width) * CELL.0,
         f64::from(picture.area.height) * CELL.1,
@@ -81,13 +99,13 @@ pub fn svg(picture: &Buffer) -> String {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}\" height=\"{height:.0}\" \
          viewBox=\"0 0 {width:.1} {height:.1}\" font-family=\"ui-monospace,monospace\" font-size=\"14\">\n\
          <rect width=\"100%\" height=\"100%\" fill=\"{}\"/>\n",
-        hex(BACK)
+        hex(paper.back)
     );
-    for (y, row) in rows(picture).into_iter().enumerate() {
+    for (y, row) in rows(picture, paper).into_iter().enumerate() {
         let top = y as f64 * CELL.1;
         for run in row {
             let (left, wide) = (run.column as f64 * CELL.0, run.columns as f64 * CELL.0);
-            if run.look.back != BACK {
+            if run.look.back != paper.back {
                 let _ = writeln!(
                     svg,
                     "<rect x=\"{left:.1}\" y=\"{top:.1}\" width=\"{wide:.1}\" height=\"{:.1}\" fill=\"{}\"/>",
@@ -152,9 +170,9 @@ struct Run {
 }
 
 impl Look {
-    fn of(cell: &Cell) -> Self {
+    fn of(cell: &Cell, paper: Paper) -> Self {
         let has = |modifier| cell.modifier.contains(modifier);
-        let (mut text, mut back) = (rgb(cell.fg, TEXT), rgb(cell.bg, BACK));
+        let (mut text, mut back) = (rgb(cell.fg, paper.text), rgb(cell.bg, paper.back));
         if has(Modifier::REVERSED) {
             (text, back) = (back, text);
         }
@@ -179,12 +197,12 @@ impl Look {
     }
 
     /// What differs from the page.
-    fn css(&self) -> String {
+    fn css(&self, paper: Paper) -> String {
         let mut css = Vec::new();
-        if self.text != TEXT {
+        if self.text != paper.text {
             css.push(format!("color:{}", hex(self.text)));
         }
-        if self.back != BACK {
+        if self.back != paper.back {
             css.push(format!("background:{}", hex(self.back)));
         }
         if self.bold {
@@ -215,7 +233,7 @@ impl Look {
 }
 
 /// Every row as runs. A wide character covers the cell after it.
-fn rows(picture: &Buffer) -> Vec<Vec<Run>> {
+fn rows(picture: &Buffer, paper: Paper) -> Vec<Vec<Run>> {
     let width = usize::from(picture.area.width).max(1);
     picture
         .content
@@ -226,7 +244,7 @@ fn rows(picture: &Buffer) -> Vec<Vec<Run>> {
             while let Some(cell) = cells.get(column) {
                 let shown = shown(cell.symbol());
                 let columns = shown.width().max(1);
-                let look = Look::of(cell);
+                let look = Look::of(cell, paper);
                 match runs.last_mut() {
                     Some(run) if run.look == look => {
                         run.text.push_str(&shown);
@@ -368,12 +386,20 @@ mod tests {
 
     #[test]
     fn as_a_page() {
-        insta::assert_snapshot!(html(&picture()));
+        insta::assert_snapshot!(html(&picture(), true));
     }
 
     #[test]
     fn as_a_picture() {
-        insta::assert_snapshot!(svg(&picture()));
+        insta::assert_snapshot!(svg(&picture(), true));
+    }
+
+    #[test]
+    fn a_light_theme_is_kept_on_light_paper() {
+        let dark = "#16161a";
+        for text in [html(&picture(), false), svg(&picture(), false)] {
+            assert!(text.contains("#ffffff") && !text.contains(dark), "{text}");
+        }
     }
 
     #[test]

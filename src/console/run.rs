@@ -89,7 +89,8 @@ pub struct Surroundings {
     pub tmux: bool,
     /// Where screens are saved when no place is given; the session's folder when `None`.
     pub saves: Option<PathBuf>,
-    /// Keys that come sooner than this after the start are not keys but a late answer of the terminal.
+    /// Keys that come sooner than this after the start are not keys but a late answer of the terminal, as
+    /// [`capability::theme`](super::capability::theme) says.
     pub deaf: Duration,
 }
 
@@ -102,6 +103,28 @@ pub enum Outcome {
     Terminated,
     /// The terminal is gone: there is nobody to tell anything.
     Gone,
+}
+
+/// Takes this process's terminal, its signals and its keyboard over, runs the console, and gives them back.
+///
+/// # Errors
+/// When there is no terminal, or the system refuses.
+pub fn on_terminal(
+    model: Model,
+    inbox: Inbox,
+    program: Program,
+    outside: &mut dyn Outside,
+    control: Option<Box<dyn Control>>,
+    around: Surroundings,
+) -> io::Result<(Outcome, Model)> {
+    signals::listen(inbox.sender())?;
+    let drained = inbox.sender();
+    let ascii = model.theme.glyphs.ascii;
+    let terminal = Terminal::open(ascii, move || drained.notice(Notice::Drained))?;
+    let keys = listen_to_keys(inbox.sender(), around.deaf)?;
+    let left = run(model, terminal, inbox, program, outside, control, around);
+    drop(keys);
+    Ok(left)
 }
 
 /// Runs the console until it ends, and gives the model back as it was then.

@@ -26,8 +26,8 @@ use writer::{Out, Tty, Writer};
 /// Alternate screen, emptied; cursor hidden; pasted text comes in brackets.
 const ENTER: &str = "\x1b[?1049h\x1b[2J\x1b[?25l\x1b[?2004h";
 
-/// All of it back. Ends an update that was being shown, too.
-const LEAVE: &str = "\x1b[?2026l\x1b[m\x1b[?2004l\x1b[?1049l\x1b[?25h";
+/// All of it back. Ends an update that was being shown, too, and leaves nothing behind where there is but one screen.
+const LEAVE: &str = "\x1b[?2026l\x1b[m\x1b[?2004l\x1b[2J\x1b[H\x1b[?1049l\x1b[?25h";
 
 /// The terminal shows nothing between these two, so that no half of a frame is ever seen.
 const BEGIN: &str = "\x1b[?2026h";

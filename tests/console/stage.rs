@@ -2,17 +2,14 @@
 //! itself once more inside a pseudo terminal.
 
 use std::io::Write as _;
-use std::time::Duration;
 
 use crossterm::event::{KeyCode, KeyModifiers};
 use ratatui::Frame;
 use stormdeck::console::event::{Command, Event, Speed};
-use stormdeck::console::inbox::{Inbox, Notice};
+use stormdeck::console::inbox::Inbox;
 use stormdeck::console::keymap::Keymap;
 use stormdeck::console::model::{Model, Said, Ui};
 use stormdeck::console::run::{self, Outcome, Outside, Program, Surroundings};
-use stormdeck::console::signals;
-use stormdeck::console::terminal::Terminal;
 use stormdeck::console::theme::Theme;
 
 use crate::pty::Start;
@@ -48,26 +45,14 @@ fn play() {
         return;
     }
     let inbox = Inbox::new();
-    signals::listen(inbox.sender()).unwrap();
-    let drained = inbox.sender();
-    let terminal = Terminal::open(false, move || drained.notice(Notice::Drained)).unwrap();
-    let keys = run::listen_to_keys(inbox.sender(), Duration::ZERO).unwrap();
     let program = Program {
         update,
         draw,
         summary: |_| String::new(),
     };
     let around = Surroundings::default();
-    let (outcome, _) = run::run(
-        model(),
-        terminal,
-        inbox,
-        program,
-        &mut Nothing,
-        None,
-        around,
-    );
-    drop(keys);
+    let left = run::on_terminal(model(), inbox, program, &mut Nothing, None, around);
+    let (outcome, _) = left.unwrap();
     // Nobody may be there to read it.
     let _ = writeln!(std::io::stdout(), "left: {outcome:?}");
     std::process::exit(match outcome {

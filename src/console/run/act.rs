@@ -51,15 +51,15 @@ impl Console<'_> {
             Some(path) => (path, true),
             None => (self.place(form), false),
         };
-        let to = self.sender.clone();
+        let (to, dark) = (self.sender.clone(), self.model.theme.dark);
         // A disk may take its time.
         let saving = thread::Builder::new()
             .name("save".to_owned())
             .spawn(move || {
                 let text = match form {
                     Form::Text => capture::text(&picture),
-                    Form::Svg => capture::svg(&picture),
-                    Form::Html => capture::html(&picture),
+                    Form::Svg => capture::svg(&picture, dark),
+                    Form::Html => capture::html(&picture, dark),
                 };
                 let done = write(&path, text.as_bytes(), named)
                     .map(|path| format!("saved the screen in {}", path.display()))
@@ -114,16 +114,14 @@ fn picture(
     frame.buffer.clone()
 }
 
-/// Writes a file and gives its path. A place that the operator named is overwritten; one that was made up never is.
+/// Writes a new file and gives its path; no file is ever overwritten. Where the operator did not name the place, another
+/// name is found for it.
 fn write(path: &Path, bytes: &[u8], named: bool) -> std::io::Result<PathBuf> {
     use std::io::Write as _;
-    if named {
-        std::fs::write(path, bytes)?;
-        return Ok(path.to_owned());
-    }
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let ending = path.extension().unwrap_or_default().to_string_lossy();
-    let more = (2..100).map(|n| path.with_file_name(format!("{stem}-{n}.{ending}")));
+    let more = (2..if named { 2 } else { 100 })
+        .map(|n| path.with_file_name(format!("{stem}-{n}.{ending}")));
     for path in std::iter::once(path.to_owned()).chain(more) {
         match std::fs::File::create_new(&path) {
             Ok(mut file) => return file.write_all(bytes).map(|()| path),
