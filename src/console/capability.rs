@@ -227,13 +227,20 @@ pub fn ask() -> Answer {
     }
 }
 
-/// The theme for a terminal, and for how long the keys are to be ignored because its answer may still come. It is asked
-/// only when the theme depends on it. A background that nobody knows is taken for dark.
-pub fn theme(
-    capability: &Capability,
-    asked: Asked,
-    ask: impl FnOnce() -> Answer,
-) -> (Theme, Duration) {
+/// A theme, and what else came of finding it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Look {
+    /// The theme.
+    pub theme: Theme,
+    /// It is made for a light background.
+    pub light: bool,
+    /// For how long keys are to be ignored, because the terminal's answer may still come among them.
+    pub deaf: Duration,
+}
+
+/// The theme for a terminal, which is asked only when the theme depends on it. A background that nobody knows is taken
+/// for dark.
+pub fn theme(capability: &Capability, asked: Asked, ask: impl FnOnce() -> Answer) -> Look {
     let name = asked.theme.unwrap_or_default();
     let depends = match name {
         Name::Auto | Name::HighContrast | Name::ColourBlind => capability.depth != Depth::None,
@@ -253,6 +260,13 @@ pub fn theme(
         Answer::Late => DEAF,
         Answer::Dark | Answer::Light | Answer::Unknown => Duration::ZERO,
     };
-    let theme = Theme::new(name, dark, capability.depth, capability.glyphs);
-    (theme, deaf)
+    Look {
+        theme: Theme::new(name, dark, capability.depth, capability.glyphs),
+        light: match name {
+            Name::Dark => false,
+            Name::Light => true,
+            Name::Auto | Name::HighContrast | Name::ColourBlind => !dark,
+        },
+        deaf,
+    }
 }

@@ -87,6 +87,8 @@ pub struct Program {
 pub struct Surroundings {
     /// The terminal is inside tmux: what is meant for the one outside has to be wrapped.
     pub tmux: bool,
+    /// The theme is made for a light background: screens are saved on light paper.
+    pub light: bool,
     /// Where screens are saved when no place is given; the session's folder when `None`.
     pub saves: Option<PathBuf>,
     /// Keys that come sooner than this after the start are not keys but a late answer of the terminal, as

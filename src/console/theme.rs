@@ -157,8 +157,6 @@ pub struct Theme {
     pub heat: Vec<Style>,
     /// What to draw with.
     pub glyphs: Glyphs,
-    /// Whether it is made for a dark background.
-    pub dark: bool,
 }
 
 /// Glyphs by meaning.
@@ -272,7 +270,7 @@ impl Theme {
     /// do not ask.
     pub fn new(name: Name, dark: bool, depth: Depth, glyphs: Glyphs) -> Self {
         if depth == Depth::None {
-            return Self::without_colours(&glyphs, dark);
+            return Self::without_colours(&glyphs);
         }
         let palette = Palette::of(name, dark);
         let colour = |ink: palette::Ink| Style::new().fg(ink.at(depth));
@@ -289,16 +287,11 @@ impl Theme {
             series: palette.series.map(colour),
             heat: palette.heat.map(colour).to_vec(),
             glyphs,
-            dark: match name {
-                Name::Dark => true,
-                Name::Light => false,
-                Name::Auto | Name::HighContrast | Name::ColourBlind => dark,
-            },
         }
     }
 
     /// What a colour would say is bold, underlined or reversed; what the heat map says is in its glyphs.
-    fn without_colours(glyphs: &Glyphs, dark: bool) -> Self {
+    fn without_colours(glyphs: &Glyphs) -> Self {
         let plain = Style::new();
         let with = |modifier| plain.add_modifier(modifier);
         Self {
@@ -321,7 +314,6 @@ impl Theme {
             ],
             heat: vec![plain; palette::HEAT],
             glyphs: *glyphs,
-            dark,
         }
     }
 }

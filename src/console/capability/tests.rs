@@ -149,7 +149,7 @@ fn only_a_terminal_that_will_answer_is_asked_and_only_when_it_matters() {
             was_asked = true;
             Answer::Light
         };
-        let made = super::theme(&found(variables), asked, answer).0;
+        let made = super::theme(&found(variables), asked, answer).theme;
         (was_asked, made)
     };
     let plain: &[(&str, &str)] = &[("TERM", "xterm-256color")];
@@ -177,7 +177,7 @@ fn only_a_terminal_that_will_answer_is_asked_and_only_when_it_matters() {
 #[test]
 fn after_a_late_answer_the_keys_are_ignored_for_a_while() {
     let capability = found(&[("TERM", "xterm-256color")]);
-    let deaf = |answer| super::theme(&capability, Asked::default(), || answer).1;
+    let deaf = |answer| super::theme(&capability, Asked::default(), || answer).deaf;
     assert_eq!(deaf(Answer::Late), DEAF);
     assert_eq!(deaf(Answer::Dark), Duration::ZERO);
     assert_eq!(deaf(Answer::Unknown), Duration::ZERO);

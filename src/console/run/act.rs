@@ -51,7 +51,7 @@ impl Console<'_> {
             Some(path) => (path, true),
             None => (self.place(form), false),
         };
-        let (to, dark) = (self.sender.clone(), self.model.theme.dark);
+        let (to, dark) = (self.sender.clone(), !self.around.light);
         // A disk may take its time.
         let saving = thread::Builder::new()
             .name("save".to_owned())
