@@ -11,19 +11,15 @@
 //! [`EVERY`]; and nothing outside, neither the terminal nor the engine nor a disk, keeps the loop waiting.
 
 mod act;
+pub mod keys;
 #[cfg(test)]
 mod tests;
 
 use std::collections::VecDeque;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
-use std::thread;
 use std::time::{Duration, Instant};
 
-use crossterm::event::KeyEventKind;
 use ratatui::Frame;
 
 use super::event::{Command, Event, Speed};
@@ -46,9 +42,6 @@ const BUDGET: Duration = Duration::from_millis(10);
 
 /// How long the console waits at its end for wishes that are on their way to the engine.
 const FAREWELL: Duration = Duration::from_secs(3);
-
-/// How often the keyboard's thread looks whether the console has ended.
-const LOOK: Duration = Duration::from_millis(100);
 
 /// The feed, as the loop sees it. Each call returns at once; what comes of it comes in as an [`Event`].
 pub trait Outside {
@@ -123,7 +116,7 @@ pub fn on_terminal(
     let drained = inbox.sender();
     let ascii = model.theme.glyphs.ascii;
     let terminal = Terminal::open(ascii, move || drained.notice(Notice::Drained))?;
-    let keys = listen_to_keys(inbox.sender(), around.deaf)?;
+    let keys = keys::listen(inbox.sender(), around.deaf)?;
     let left = run(model, terminal, inbox, program, outside, control, around);
     drop(keys);
     Ok(left)
@@ -160,73 +153,6 @@ pub fn run(
     drop(console.terminal);
     console.wishes.finish(FAREWELL);
     (outcome, console.model)
-}
-
-/// Reads the keyboard from a thread of its own until the console has ended. Before `deaf` has passed, what comes is thrown
-/// away.
-///
-/// # Errors
-/// When the system gives no thread.
-pub fn listen_to_keys(to: Sender, deaf: Duration) -> io::Result<Keys> {
-    let ended = Arc::new(AtomicBool::new(false));
-    let (running, done) = mpsc::channel();
-    let theirs = Arc::clone(&ended);
-    let deaf_until = Instant::now() + deaf;
-    thread::Builder::new()
-        .name("keys".to_owned())
-        .spawn(move || {
-            while !theirs.load(Ordering::SeqCst) {
-                let event = match crossterm::event::poll(LOOK) {
-                    Ok(false) => continue,
-                    Ok(true) => crossterm::event::read(),
-                    Err(error) => Err(error),
-                };
-                let Ok(event) = event else {
-                    to.notice(Notice::Hangup);
-                    break;
-                };
-                let sent = match key_event(event) {
-                    Some(Event::Key(_)) if Instant::now() < deaf_until => Ok(()),
-                    Some(event) => to.send(event),
-                    None => Ok(()),
-                };
-                if sent.is_err() {
-                    break;
-                }
-            }
-            drop(running);
-        })?;
-    Ok(Keys { ended, done })
-}
-
-/// The keyboard's thread. Dropping this ends it, within a tenth of a second, so that what is typed from then on is left for
-/// whoever reads the terminal next.
-#[derive(Debug)]
-pub struct Keys {
-    ended: Arc<AtomicBool>,
-    done: mpsc::Receiver<()>,
-}
-
-impl Drop for Keys {
-    fn drop(&mut self) {
-        self.ended.store(true, Ordering::SeqCst);
-        // Half of an escape sequence could hold the thread in its read; nobody waits for the other half.
-        let _ = self.done.recv_timeout(2 * LOOK);
-    }
-}
-
-/// What the terminal says, if it means something to the model.
-fn key_event(event: crossterm::event::Event) -> Option<Event> {
-    use crossterm::event::Event as Terminal;
-    match event {
-        Terminal::Key(key) if key.kind == KeyEventKind::Release => None,
-        Terminal::Key(key) => Some(Event::Key(key)),
-        Terminal::Paste(text) => Some(Event::Paste(text)),
-        // A signal says that, and reliably.
-        Terminal::Resize(..) | Terminal::FocusGained | Terminal::FocusLost | Terminal::Mouse(_) => {
-            None
-        }
-    }
 }
 
 /// The console while it runs.
