@@ -13,8 +13,7 @@ use crate::console::event::Speed;
 use crate::console::feed::{Feed, Source};
 use crate::console::inbox::Inbox;
 use crate::console::model::{Deck, Kind, Model, Overview, Ui};
-use crate::console::run::{Control, Outcome, Outside, Program, Surroundings, listen_to_keys, run};
-use crate::console::terminal::Terminal;
+use crate::console::run::{Control, Outcome, Outside, Program, Surroundings, on_terminal};
 use crate::console::theme::{Depth, Name};
 use crate::console::{panel, plain, screen, signals, update};
 use crate::engine::control::{Client, Wish};
@@ -87,8 +86,8 @@ pub fn show(shown: Shown, args: &ScreenArgs) -> Result<Left, Box<dyn std::error:
         }
     };
     let inbox = Inbox::new();
-    signals::listen(inbox.sender())?;
     if args.plain {
+        signals::listen(inbox.sender())?;
         return in_lines(shown, &inbox);
     }
     let asked = Asked {
@@ -101,7 +100,7 @@ pub fn show(shown: Shown, args: &ScreenArgs) -> Result<Left, Box<dyn std::error:
         Ok(capability) => capability,
         Err(dumb) => return Ok(Left::Refused(could_not("open the console", &dumb))),
     };
-    let (theme, deaf) = capability::theme(&capability, asked, capability::ask);
+    let look = capability::theme(&capability, asked, capability::ask);
     let model = Model {
         decks: decks(&shown),
         ui: Ui {
@@ -118,15 +117,10 @@ pub fn show(shown: Shown, args: &ScreenArgs) -> Result<Left, Box<dyn std::error:
             ..Ui::default()
         },
         keymap: config.keymap,
-        theme,
+        theme: look.theme,
     };
     let control = control(&shown);
     let mut feed = open(shown, &inbox)?;
-    let sender = inbox.sender();
-    let terminal = Terminal::open(capability.glyphs.ascii, move || {
-        sender.notice(crate::console::inbox::Notice::Drained);
-    })?;
-    let _keys = listen_to_keys(inbox.sender(), deaf)?;
     let program = Program {
         update,
         draw: screen::draw,
@@ -134,10 +128,11 @@ pub fn show(shown: Shown, args: &ScreenArgs) -> Result<Left, Box<dyn std::error:
     };
     let around = Surroundings {
         tmux: capability.tmux,
+        light: look.light,
         saves: None,
-        deaf,
+        deaf: look.deaf,
     };
-    let (outcome, model) = run(model, terminal, inbox, program, &mut feed, control, around);
+    let (outcome, model) = on_terminal(model, inbox, program, &mut feed, control, around)?;
     Ok(Left::Closed {
         ended: model.decks[0].live.end().is_some() || model.decks[0].kind == Kind::Replay,
         gone: outcome == Outcome::Gone,
