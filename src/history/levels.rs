@@ -17,7 +17,7 @@ use super::bucket::Bucket;
 use super::merge::Figures;
 
 /// How long every tick is kept, µs.
-pub const FULL: u64 = 15 * 60 * 1_000_000;
+const FULL: u64 = 15 * 60 * 1_000_000;
 /// How long 10 s are kept apart, µs.
 pub const TENS: u64 = 3600 * 1_000_000;
 /// How long minutes are kept apart, µs.
@@ -83,6 +83,11 @@ struct Level {
     carry: Vec<Option<f64>>,
 }
 
+/// How many ticks of this length, µs, are kept one by one.
+pub fn full_ticks(tick_us: u64) -> u64 {
+    (FULL / tick_us.max(1)).clamp(1, MOST_FULL)
+}
+
 impl Levels {
     /// Empty levels for ticks of this length, µs. Without `rollups`, what leaves the last 15 minutes is forgotten.
     pub(super) fn new(tick_us: u64, rollups: bool) -> Self {
@@ -100,7 +105,7 @@ impl Levels {
             tens: level(1, Figures::All),
             minutes: level(6, Figures::Two),
             long: level(6 * MINUTES_JOINED, Figures::Two),
-            keep_full: ticks_in(FULL).min(MOST_FULL),
+            keep_full: full_ticks(tick_us),
             keep_tens: ticks_in(TENS),
             keep_minutes: ticks_in(MINUTES),
             rollups,

@@ -7,7 +7,7 @@
 use std::cell::RefCell;
 
 use super::bucket::Range;
-use super::packed::Packed;
+use super::packed::{Packed, Packer};
 use crate::session::hist::{MAX_VALUE, index_of};
 use crate::session::two_figures;
 
@@ -41,22 +41,16 @@ impl Table {
         self.bits[index / 64] |= 1 << (index % 64);
     }
 
-    /// The buckets in ascending order, which are 0 afterwards.
-    fn take(&mut self) -> impl Iterator<Item = (u32, u64)> + '_ {
-        let Self { counts, bits } = self;
-        bits.iter_mut().enumerate().flat_map(|(word, bits)| {
+    /// Hands out the buckets in ascending order, which are 0 afterwards.
+    fn drain(&mut self, mut each: impl FnMut(u32, u64)) {
+        for (word, bits) in self.bits.iter_mut().enumerate() {
             let mut left = std::mem::take(bits);
-            let counts = &mut *counts;
-            let mut found = [(0, 0); 64];
-            let mut length = 0;
             while left != 0 {
                 let index = word * 64 + left.trailing_zeros() as usize;
                 left &= left - 1;
-                found[length] = (index as u32, std::mem::take(&mut counts[index]));
-                length += 1;
+                each(index as u32, std::mem::take(&mut self.counts[index]));
             }
-            found.into_iter().take(length)
-        })
+        }
     }
 }
 
@@ -85,7 +79,9 @@ pub(super) fn merge<'a>(parts: impl Iterator<Item = &'a Packed>, figures: Figure
                 table.add(index, count);
             }
         }
-        Packed::from_ascending(table.take(), expected.min(2_000))
+        let mut packer = Packer::new(expected.min(2_000));
+        table.drain(|index, count| packer.push(index, count));
+        packer.finish()
     })
 }
 

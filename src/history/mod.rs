@@ -38,7 +38,7 @@ mod tests;
 pub mod totals;
 
 pub use bucket::{Bucket, Flow, GeneratorBucket, Range, StepBucket};
-pub use levels::{Depth, FULL, LONGEST, MINUTES, MINUTES_JOINED, Slot, TENS};
+pub use levels::{Depth, LONGEST, MINUTES, MINUTES_JOINED, Slot, TENS, full_ticks};
 pub use merge::Figures;
 pub use packed::Packed;
 pub use schedule::Schedule;

@@ -49,31 +49,45 @@ impl Packed {
     }
 }
 
-impl Packed {
-    /// From buckets in ascending order, none of them empty, about `expected` of them.
-    pub(super) fn from_ascending(
-        buckets: impl Iterator<Item = (u32, u64)>,
-        expected: usize,
-    ) -> Self {
-        let mut bytes = Vec::with_capacity(expected * 2);
-        let mut previous = 0;
-        for (index, count) in buckets {
-            let distance = u64::from(index - previous) << 1;
-            if count == 1 {
-                put(&mut bytes, distance);
-            } else {
-                put(&mut bytes, distance | 1);
-                put(&mut bytes, count);
-            }
-            previous = index;
+/// A histogram at rest in the making.
+pub(super) struct Packer {
+    bytes: Vec<u8>,
+    previous: u32,
+}
+
+impl Packer {
+    /// For about so many buckets.
+    pub(super) fn new(expected: usize) -> Self {
+        Self {
+            bytes: Vec::with_capacity(expected * 2),
+            previous: 0,
         }
-        Self(bytes.into())
+    }
+
+    /// Adds a bucket that is above all before it, and not empty.
+    pub(super) fn push(&mut self, index: u32, count: u64) {
+        let distance = u64::from(index - self.previous) << 1;
+        if count == 1 {
+            put(&mut self.bytes, distance);
+        } else {
+            put(&mut self.bytes, distance | 1);
+            put(&mut self.bytes, count);
+        }
+        self.previous = index;
+    }
+
+    pub(super) fn finish(self) -> Packed {
+        Packed(self.bytes.into())
     }
 }
 
 impl From<&Hist> for Packed {
     fn from(hist: &Hist) -> Self {
-        Self::from_ascending(hist.buckets().iter().copied(), hist.buckets().len())
+        let mut packer = Packer::new(hist.buckets().len());
+        for &(index, count) in hist.buckets() {
+            packer.push(index, count);
+        }
+        packer.finish()
     }
 }
 

@@ -1,3 +1,4 @@
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -65,6 +66,9 @@ fn file(recording: &Recording) -> (tempfile::TempDir, Index, Vec<Record>) {
     (dir, Index::open(&path).unwrap(), records)
 }
 
+static FILE: LazyLock<(tempfile::TempDir, Index, Vec<Record>)> =
+    LazyLock::new(|| file(&recording()));
+
 /// Frames before tick `cut` by their sums, then the ticks up to `until`.
 fn by_frames(index: &Index, records: &[Record], cut: u64, until: u64, join: bool) -> History {
     let mut history = History::new();
@@ -130,13 +134,14 @@ fn assert_close(found: &Totals, right: &Totals) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(12))]
+    #![proptest_config(ProptestConfig::with_cases(8))]
 
     #[test]
     fn a_history_by_sums_of_frames_answers_as_one_by_ticks(
         cut in 0u64..1_000, more in 1u64..300, join: bool,
     ) {
-        let (_dir, index, records) = file(&recording());
+        let (dir, _, records) = &*FILE;
+        let index = Index::open(dir.path().join("a.jsonl.zst")).unwrap();
         let until = cut + more;
         let mut exact = History::new();
         for record in index.read_from(0).unwrap() {
@@ -145,7 +150,7 @@ proptest! {
                 record => exact.apply(&record),
             }
         }
-        let found = by_frames(&index, &records, cut, until, join);
+        let found = by_frames(&index, records, cut, until, join);
         prop_assert_eq!(found.last(), exact.last());
         prop_assert_eq!(found.missing(), exact.missing());
         prop_assert_eq!(found.ignored(), 0);

@@ -185,7 +185,9 @@ impl<S: Fn(Event) + Send + Clone + 'static> Deck<S> {
         let Some(sealed) = sealed.cloned() else {
             return self.follow(0);
         };
-        let (mut history, mut player) = recording.history(sealed.ticks.end - 1)?;
+        // No further: whoever follows begins there, and the file grows meanwhile.
+        let last = sealed.ticks.end - 1;
+        let (mut history, mut player) = recording.up_to(last, last)?;
         player.read_frame(|record| history.apply(&record))?;
         let ended = history.end().is_some();
         let deck = self.post.deck;

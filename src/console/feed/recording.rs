@@ -15,7 +15,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use super::places;
 use super::play::Player;
 use crate::console::model::Place;
-use crate::history::{FULL, History, MINUTES, MINUTES_JOINED, StepBucket, Stretch};
+use crate::history::{History, MINUTES, MINUTES_JOINED, StepBucket, Stretch, full_ticks};
 use crate::session::record::{Event, Key, Names, Record, StepTick, Tick, Window};
 use crate::session::{FrameInfo, Index, ReadError};
 
@@ -44,6 +44,8 @@ pub struct Recording {
     /// Whether `counts` is of ticks, not of frames.
     fine: bool,
     places: Vec<Place>,
+    /// How far before a moment frames are folded one by one, µs.
+    pub(super) apart_us: u64,
 }
 
 /// The sums of frames that lie in one cell of the coarsest level.
@@ -90,6 +92,7 @@ impl Recording {
             counts: Vec::new(),
             fine: true,
             places: Vec::new(),
+            apart_us: MINUTES,
         };
         recording.look()?;
         Ok(recording)
@@ -146,14 +149,17 @@ impl Recording {
     /// The fold of everything up to a tick, and whoever reads on from there. Past the end it is the fold of all.
     pub fn history(&mut self, tick: u64) -> Result<(History, Player), ReadError> {
         let last = self.index.last_tick();
-        let whole = tick >= last;
-        let tick = tick.min(last);
-        let cut = tick.saturating_sub(FULL / self.tick_us());
+        let until = if tick >= last { u64::MAX } else { tick };
+        self.up_to(tick.min(last), until)
+    }
+
+    /// The fold of everything up to `until`, the ticks before `tick` from as far back as they are kept one by one.
+    pub(super) fn up_to(&mut self, tick: u64, until: u64) -> Result<(History, Player), ReadError> {
+        let cut = tick.saturating_sub(full_ticks(self.tick_us()));
         let sealed = self.index.frames.iter().take_while(|frame| {
             frame.ticks.end <= cut.saturating_add(1) && frame.ticks.start <= frame.ticks.end
         });
         let place = sealed.count();
-        let until = if whole { u64::MAX } else { tick };
         let mut history = History::new();
         if place == 0 {
             let mut player = Player::new(self.index.read_from(0)?);
@@ -194,7 +200,7 @@ impl Recording {
         if let Some(window) = &self.window {
             history.apply(&Record::Window(Box::new(window.clone())));
         }
-        let old = tick.saturating_sub(MINUTES / self.tick_us());
+        let old = tick.saturating_sub(self.apart_us / self.tick_us());
         let mut next = 0;
         while next < place {
             let cell = self.cell(&self.index.frames[next]);

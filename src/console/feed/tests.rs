@@ -190,6 +190,31 @@ fn a_recording_opens_at_its_first_tick_and_any_moment_can_be_sought() {
 }
 
 #[test]
+fn what_is_kept_of_four_minutes_at_a_time_says_the_same_as_their_frames() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.jsonl.zst");
+    write(&path, 2_100);
+    let mut recording = Recording::of(File::open(&path).unwrap()).unwrap();
+    recording.apart_us = 180_000_000;
+    recording.survey(|| false).unwrap();
+    for tick in [2_000, 1_500, 1_201, 1_700, 2_100] {
+        let (found, _) = recording.history(tick).unwrap();
+        assert_agree(&found, &exact(2_100, tick));
+        let depth = found.depth();
+        assert!(depth.long > 0, "{depth:?}");
+        let mut expected = 1;
+        for slot in found.slots(1, tick, 1) {
+            let crate::history::Slot::Seen(bucket) = slot else {
+                panic!("a gap at {expected}")
+            };
+            assert_eq!(bucket.from, expected);
+            expected = bucket.to + 1;
+        }
+        assert_eq!(expected, tick + 1);
+    }
+}
+
+#[test]
 fn a_thousand_times_as_fast_keeps_up_and_does_not_hurry() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.jsonl.zst");
