@@ -2,7 +2,7 @@
 //!
 //! In: buckets of one tick, or of a recorded frame, in ascending order. Out: buckets between two ticks at a wanted
 //! width, with the gaps between them. When a whole 10 s have left the last 15 minutes they are rolled into one bucket,
-//! when a whole minute has left the last hour likewise, when four have left the last 6 hours likewise; when there are
+//! when a whole minute has left the last hour likewise, when four have left the last 3 hours likewise; when there are
 //! more than [`LONGEST`] of those, neighbours are joined and the width doubles. That is finer than what a chart of as
 //! much time shows on the widest terminal. The invariant: a level's length has a bound that does not depend on the
 //! length of the window.
@@ -21,7 +21,7 @@ const FULL: u64 = 15 * 60 * 1_000_000;
 /// How long 10 s are kept apart, µs.
 pub const TENS: u64 = 3600 * 1_000_000;
 /// How long minutes are kept apart, µs.
-pub const MINUTES: u64 = 6 * 3600 * 1_000_000;
+pub const MINUTES: u64 = 3 * 3600 * 1_000_000;
 /// Minutes in a bucket of the coarsest level, at first.
 pub const MINUTES_JOINED: u64 = 4;
 /// Most ticks kept one by one, however short they are.

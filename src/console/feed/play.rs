@@ -36,6 +36,8 @@ pub struct Clock {
     began: Instant,
     began_at: u64,
     last: Option<Instant>,
+    /// More was due than went into the last portion.
+    behind: bool,
 }
 
 /// What came of playing on.
@@ -136,7 +138,7 @@ impl Player {
 
     /// Hands out what is due now.
     pub fn play(&mut self, clock: &mut Clock, now: Instant) -> Result<Played, ReadError> {
-        clock.last = Some(now);
+        (clock.last, clock.behind) = (Some(now), false);
         let (mut records, mut ticks) = (Vec::new(), 0);
         while records.len() < BATCH && ticks < BATCH_TICKS {
             let Some(next) = self.peek()? else {
@@ -154,6 +156,7 @@ impl Player {
                 return Ok(Played::Some(records));
             }
         }
+        clock.behind = true;
         clock.keep_up(self.at, now);
         Ok(Played::Some(records))
     }
@@ -165,7 +168,7 @@ impl Player {
         };
         let due = at_of(next).map_or(clock.began, |at| clock.due(at));
         Ok(Some(match (clock.speed, clock.last) {
-            (Speed::Times(_), Some(last)) => due.max(last + PORTION),
+            (Speed::Times(_), Some(last)) if !clock.behind => due.max(last + PORTION),
             (Speed::Times(_) | Speed::Step | Speed::Unbounded, _) => due,
         }))
     }
@@ -179,6 +182,7 @@ impl Clock {
             began: now,
             began_at: at,
             last: None,
+            behind: false,
         }
     }
 

@@ -20,7 +20,9 @@ use crate::session::record::{Event, Key, Names, Record, StepTick, Tick, Window};
 use crate::session::{FrameInfo, Index, ReadError};
 
 /// Memory that the sums of single frames may take, bytes.
-const SINGLES: usize = 10 << 20;
+const SINGLES: usize = 7 << 20;
+/// Frames whose sums are decoded at once, by all cores.
+const AHEAD: usize = 64;
 /// Records that are handed over at once between the thread that reads and the one that folds.
 const PORTION: usize = 64;
 /// Up to this many frames an overview is made of ticks.
@@ -219,7 +221,7 @@ impl Recording {
                 next = frames.end;
                 continue;
             }
-            if let Some(stretch) = self.single(next)? {
+            if let Some(stretch) = self.single(next, place)? {
                 history.apply_stretch(&stretch);
             } else {
                 let mut reader = self.index.read_frame(&self.index.frames[next])?;
@@ -245,24 +247,53 @@ impl Recording {
         frame.ticks.start.saturating_sub(1) / self.cell_width()
     }
 
-    /// The sums of the frame at this place; `None` when its records have to be read.
-    fn single(&mut self, place: usize) -> io::Result<Option<Arc<Stretch>>> {
+    /// The sums of the frame at this place, and in one go of those up to `end` that will be wanted next; `None` when its records have to be read.
+    fn single(&mut self, place: usize, end: usize) -> io::Result<Option<Arc<Stretch>>> {
         if let Some(known) = self.singles.by_place.get(&place) {
             return Ok(known.clone());
         }
-        let frame = &self.index.frames[place];
-        let stretch = if frame.has_trailer() {
-            let sums = self.index.aggregates(frame)?;
-            sums.and_then(|sums| Stretch::of(frame, &sums, self.tick_us()))
-        } else {
-            None
-        };
-        let stretch = stretch.map(Arc::new);
-        // What has no trailer yet may get one.
-        if frame.has_trailer() {
-            self.singles.keep(place, stretch.clone());
+        // What has no trailer yet may get one, and is not kept.
+        if !self.index.frames[place].has_trailer() {
+            return Ok(None);
         }
-        Ok(stretch)
+        self.decode_from(place, end)?;
+        Ok(self.singles.by_place.get(&place).cloned().flatten())
+    }
+
+    /// Decodes the sums of the next frames that are not known, before `end`.
+    fn decode_from(&mut self, place: usize, end: usize) -> io::Result<()> {
+        let unknown = |place: &usize| {
+            let known = self.singles.by_place.contains_key(place);
+            self.index.frames[*place].has_trailer() && !known
+        };
+        let wanted: Vec<usize> = (place..end).take(AHEAD).filter(unknown).collect();
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let part = wanted.len().div_ceil(cores.min(4)).max(8);
+        let this = &*self;
+        let decoded = std::thread::scope(|scope| {
+            let parts: Vec<_> = wanted
+                .chunks(part)
+                .map(|part| scope.spawn(move || this.decode(part)))
+                .collect();
+            let died = |_| Err(io::Error::other("a thread that decodes sums died"));
+            parts
+                .into_iter()
+                .map(|part| part.join().unwrap_or_else(died))
+                .collect::<io::Result<Vec<_>>>()
+        })?;
+        for (place, stretch) in wanted.into_iter().zip(decoded.into_iter().flatten()) {
+            self.singles.keep(place, stretch.map(Arc::new));
+        }
+        Ok(())
+    }
+
+    fn decode(&self, places: &[usize]) -> io::Result<Vec<Option<Stretch>>> {
+        let decode = |&place: &usize| {
+            let frame = &self.index.frames[place];
+            let sums = self.index.aggregates(frame)?;
+            Ok(sums.and_then(|sums| Stretch::of(frame, &sums, self.tick_us())))
+        };
+        places.iter().map(decode).collect()
     }
 
     /// Takes in the sums of frames that are new, for the overview and for histories to come. Stops early when `stop`
@@ -275,7 +306,7 @@ impl Recording {
             if stop() {
                 return Ok(());
             }
-            let single = self.single(self.surveyed)?;
+            let single = self.single(self.surveyed, self.index.frames.len())?;
             self.join(&frame, single.as_deref());
             self.count(&frame, single.as_deref())?;
             self.surveyed += 1;
@@ -410,7 +441,9 @@ impl Singles {
         self.bytes += stretch.as_ref().map_or(0, |stretch| stretch.bytes());
         self.by_place.insert(place, stretch);
         self.order.push_back(place);
+        // What was decoded ahead must last until it is used.
         while self.bytes > SINGLES
+            && self.order.len() > AHEAD
             && let Some(oldest) = self.order.pop_front()
         {
             if let Some(Some(stretch)) = self.by_place.remove(&oldest) {
