@@ -1,16 +1,16 @@
 //! stormdeck: a terminal console for live test windows.
 //!
-//! One binary puts load on a system, measures what its users would feel, records every second to one session file, and
-//! ends in a verdict. The one idea behind its shape is that **the session file is the only channel from what happens to
+//! One binary puts load on a system, measures what its users would feel, shows it live, takes orders by keypress, records
+//! every second to one session file, replays that file in the same console, and ends in a verdict. The one idea behind its shape is that **the session file is the only channel from what happens to
 //! what is seen**:
 //!
 //! ```text
-//!                      commands
-//!         ┌──────────────────────────────────┐
-//!         ▼                                  │
-//!   ┌───────────┐  records   ┌──────────────┐│  follow
-//!   │  engine   │ ─────────▶ │ session file │┴────────▶  whoever looks: live, or a year later
-//!   └───────────┘            └──────────────┘
+//!                      wishes (Unix socket)
+//!         ┌────────────────────────────────────────────┐
+//!         ▼                                            │
+//!   ┌───────────┐  records   ┌──────────────┐  follow ┌┴────────┐
+//!   │  engine   │ ─────────▶ │ session file │ ──────▶ │ console │  live, rewound, or a year later
+//!   └───────────┘            └──────────────┘         └─────────┘
 //!        ▲                          │
 //!       load                        └──▶ history ──▶ verdict ──▶ report
 //! ```
@@ -32,6 +32,8 @@
 //! - [`engine`]: the window itself: [`engine::conductor`] decides what is asked, [`engine::recorder`] writes it down,
 //!   [`engine::control`] is how people reach it, and [`engine::detach`] lets it outlive their terminal.
 //! - [`history`], [`verdict`], [`report`]: from records to a judgement; pure functions.
+//! - [`console`]: what is seen: [`console::model`] is the screen as data, [`console::update()`] what keys and records do to
+//!   it, [`console::screen`] how it looks, [`console::feed`] where it comes from.
 //! - [`target`]: the demo service that a profile can ask for with `embedded://shop`.
 //! - [`cli`]: the commands. [`alarm`] is the precise timer that the load and the demo service share.
 

@@ -7,10 +7,10 @@
 //!   engine answers ─┘                                   └──▶ Command ──▶ feed, control socket, clipboard, files
 //! ```
 //!
-//! [`model`] is everything that is on screen, [`update`](update::update) the only code that changes it, [`screen`] draws it, one file of
-//! [`panel`] a panel. No I/O and no clock is in any of them: what happens outside comes in as an [`Event`], what should
-//! happen outside goes out as a [`Command`]. `feed` reads session files, live or at any speed; `run` is the loop with
-//! the real terminal. The invariant: live view, second viewer, rewound view and replay differ in the `feed` only.
+//! [`model`] is everything that is on screen, [`update()`] the only code that changes it, [`screen`] draws it, one file
+//! of [`panel`] a panel. No I/O and no clock is in any of them: what happens outside comes in as an [`Event`], what should
+//! happen outside goes out as a [`Command`]. [`feed`] reads session files, live or at any speed; [`run`] is the loop with
+//! the real terminal. The invariant: live view, second viewer, rewound view and replay differ in the [`feed`] only.
 
 pub mod capability;
 pub mod capture;
