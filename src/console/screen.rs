@@ -259,6 +259,7 @@ pub fn most_scroll(model: &Model) -> usize {
 mod tests {
     use super::*;
     use crate::console::testing;
+    use crate::console::theme::{Depth, Glyphs, Name, Theme};
 
     fn painted(model: &Model, width: u16, height: u16) -> Buffer {
         let area = Rect::new(0, 0, width, height);
@@ -268,13 +269,27 @@ mod tests {
     }
 
     #[test]
-    fn every_view_at_the_three_sizes() {
-        for (width, height) in [(80, 24), (120, 36), (200, 60)] {
-            for view in View::ALL {
-                let mut model = testing::model(680);
-                model.ui.view = view;
-                let name = format!("{}_{width}x{height}", view.name());
-                insta::assert_snapshot!(name, testing::dump(&painted(&model, width, height)));
+    fn every_view_at_the_three_sizes_dark_light_and_without_colour() {
+        let themes = [
+            ("dark", Theme::default()),
+            (
+                "light",
+                Theme::new(Name::Light, false, Depth::Indexed, Glyphs::UNICODE),
+            ),
+            (
+                "plain",
+                Theme::new(Name::Auto, true, Depth::None, Glyphs::UNICODE),
+            ),
+        ];
+        let mut model = testing::model(680);
+        for (look, theme) in themes {
+            model.theme = theme;
+            for (width, height) in [(80, 24), (120, 36), (200, 60)] {
+                for view in View::ALL {
+                    model.ui.view = view;
+                    let name = format!("{}_{width}x{height}_{look}", view.name());
+                    insta::assert_snapshot!(name, testing::dump(&painted(&model, width, height)));
+                }
             }
         }
     }
@@ -284,8 +299,8 @@ mod tests {
         for view in View::ALL {
             let mut model = testing::model(30);
             model.ui.view = view;
-            for width in (1..=130).step_by(3) {
-                for height in (1..=50).step_by(2) {
+            for width in (1..=130).step_by(7) {
+                for height in (1..=50).step_by(3) {
                     let buffer = painted(&model, width, height);
                     let drawn = buffer.content.iter().any(|cell| cell.symbol() != " ");
                     assert!(
