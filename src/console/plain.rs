@@ -17,7 +17,7 @@ use crate::session::record::{self, EndReason, Gap, Record};
 use crate::verdict::format::{clock, count_short, duration_short, factor, percent, rate_short};
 use crate::verdict::{GateSpec, State, live};
 
-/// An event in words.
+/// An event in words, and who did it.
 pub type Tell = fn(&History, &record::Event) -> String;
 
 /// Prints what the inbox brings until the window is over, whoever reads has seen enough, or a signal says so.
@@ -80,12 +80,12 @@ impl Plain {
                 (lines, self.history.end().is_some())
             }
             Event::Sought { history, .. } => {
+                let knew = self.history.window().is_some();
                 self.history = *history;
                 self.read_gates();
-                (
-                    self.tick().unwrap_or_default(),
-                    self.history.end().is_some(),
-                )
+                let window = if knew { String::new() } else { self.window() };
+                let tick = self.tick().unwrap_or_default();
+                (window + &tick, self.history.end().is_some())
             }
             Event::PlayedOut { .. } => (String::new(), true),
             Event::Broken { why, .. } => (format!("cannot read on: {why}\n"), true),
@@ -106,25 +106,15 @@ impl Plain {
         let before = self.history.last().map(|last| last.tick);
         self.history.apply(record);
         match record {
-            Record::Window(window) => {
+            Record::Window(_) => {
                 self.read_gates();
-                let place = window.environment.as_deref();
-                let place = place
-                    .map(|place| format!(" on {place}"))
-                    .unwrap_or_default();
-                let mut lines = format!("window {}{place}\n", window.name);
-                for warning in &window.warnings {
-                    let _ = writeln!(lines, "warning: {warning}");
-                }
-                clean(&lines)
+                self.window()
             }
             Record::Tick(_) if self.history.last().map(|last| last.tick) == before => String::new(),
             Record::Tick(_) => self.tick().unwrap_or_default(),
             Record::Event(event) => {
-                let by = event.by.as_deref();
-                let by = by.map(|by| format!(" by {by}")).unwrap_or_default();
                 let text = (self.tell)(&self.history, event);
-                clean(&format!("{}  event: {text}{by}\n", clock(event.at)))
+                clean(&format!("{}  event: {text}\n", clock(event.at)))
             }
             Record::Gap(Gap { from, to, why }) => {
                 let count = to.saturating_sub(*from).saturating_add(1);
@@ -141,6 +131,22 @@ impl Plain {
             }
             Record::Key(_) | Record::Sample(_) | Record::Unknown => String::new(),
         }
+    }
+
+    /// What runs, and what was amiss with it from the start.
+    fn window(&self) -> String {
+        let Some(window) = self.history.window() else {
+            return String::new();
+        };
+        let place = window.environment.as_deref();
+        let place = place
+            .map(|place| format!(" on {place}"))
+            .unwrap_or_default();
+        let mut lines = format!("window {}{place}\n", window.name);
+        for warning in &window.warnings {
+            let _ = writeln!(lines, "warning: {warning}");
+        }
+        clean(&lines)
     }
 
     fn read_gates(&mut self) {
