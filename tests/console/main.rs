@@ -6,7 +6,15 @@
     reason = "a test says what it expects by unwrapping"
 )]
 
+#[path = "../support/mod.rs"]
+mod support;
+
+mod driving;
 mod help;
+mod looks;
+mod losing;
 mod pty;
+mod replaying;
 mod stage;
 mod terminal;
+mod window;

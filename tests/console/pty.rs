@@ -220,6 +220,12 @@ impl Pty {
         assert!(sent.unwrap().success());
     }
 
+    /// The mode of the terminal, in words that say nothing but whether it is the same as another time.
+    pub fn mode(&self) -> String {
+        let master = self.master.as_ref().expect("it did not hang up");
+        format!("{:?}", master.get_termios().expect("it has a mode"))
+    }
+
     /// The id of its process.
     pub fn id(&self) -> u32 {
         self.child.process_id().expect("it was started")
