@@ -1,6 +1,6 @@
 //! Everything that is on screen, as data.
 //!
-//! Only [`super::update`] changes it. Nothing in here knows of a terminal, a file or the time.
+//! Only [`update`](fn@super::update) changes it. Nothing in here knows of a terminal, a file or the time.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
