@@ -9,19 +9,17 @@ use crate::window::{LONG, Place, SOON, code_of, is_restored, shows_a_window};
 fn a_window_is_begun_left_joined_and_stopped() {
     let place = Place::new(LONG);
     let mut pty = Pty::start(&place.start(["run", "profile.toml", "--workers", "1"]));
-    let before = pty.mode();
     shows_a_window(&mut pty);
     pty.shows("● REC");
     let screen = pty.screen();
     assert!(screen.alternate_screen() && screen.hide_cursor());
-    assert_ne!(pty.mode(), before);
+    assert!(!pty.has_its_mode());
     pty.send("q");
     pty.shows("leave it running");
     pty.shows("stop it");
     pty.send("l");
     assert_eq!(pty.ends(SOON), Some(130));
     assert!(is_restored(&mut pty));
-    assert_eq!(pty.mode(), before);
     pty.shows("`stormdeck attach ");
     let mut tape = place.tape();
     tape.skip_to_now();
@@ -41,6 +39,20 @@ fn a_window_is_begun_left_joined_and_stopped() {
     let stop = tape.event("the end", |what| matches!(what, Happening::Stop { .. }));
     assert!(stop.by.is_some_and(|by| by.starts_with("ops@")));
     pty.shows("no errors");
+    assert_eq!(code, Some(code_of(&pty.screen().contents())));
+    assert!(place.engines().is_empty());
+}
+
+#[test]
+fn without_a_word_it_shows_the_demo() {
+    let place = Place::new("");
+    let mut pty = place.console([]);
+    pty.shows("demo");
+    pty.shows("clerks");
+    pty.send("q");
+    pty.shows("stop it");
+    pty.send("s");
+    let code = pty.ends(SOON);
     assert_eq!(code, Some(code_of(&pty.screen().contents())));
     assert!(place.engines().is_empty());
 }
@@ -80,6 +92,11 @@ fn every_view_the_help_and_the_palette_are_a_key_away() {
     pty.send("\x1b");
     pty.hides("keys · 2 of");
     pty.resize(120, 36);
+
+    pty.send(" ");
+    pty.shows("FROZEN");
+    pty.send("\x1b[F");
+    pty.shows("● REC");
 
     pty.send(":");
     pty.send("mark hello\r");
@@ -146,6 +163,12 @@ fn what_a_key_does_is_in_the_session_and_on_the_screen() {
     pty.send("p");
     tape.event("its end", |what| {
         matches!(what, Happening::Hold { on: false })
+    });
+    pty.send("s");
+    pty.shows("Esc close");
+    pty.send("1");
+    tape.event("the end of a scenario", |what| {
+        matches!(what, Happening::Scenario { scenario: 0, .. })
     });
     pty.send("e");
     tape.event("more time", |what| {

@@ -62,20 +62,19 @@ fn a_console_is_stopped_and_continued_by_its_shell() {
     let program = env!("CARGO_BIN_EXE_stormdeck");
     pty.send(&format!("{program} attach\r"));
     shows_a_window(&mut pty);
-    for way in ["the key", "the signal"] {
-        match way {
-            "the key" => pty.send("\x1a"),
-            _ => {
-                let parent = pty.id().to_string();
-                let sent = Command::new("pkill")
-                    .args(["-TSTP", "-P", &parent])
-                    .status();
-                assert!(sent.unwrap().success());
-            }
-        }
+    let by_key = |pty: &mut Pty| pty.send("\x1a");
+    let by_signal = |pty: &mut Pty| {
+        let parent = pty.id().to_string();
+        let mut kill = Command::new("pkill");
+        let sent = kill.args(["-TSTP", "-P", &parent]).status();
+        assert!(sent.unwrap().success());
+    };
+    let ways: [fn(&mut Pty); 2] = [by_key, by_signal];
+    for stop in ways {
+        stop(&mut pty);
         pty.shows("Stopped");
         let screen = pty.screen();
-        assert!(!screen.alternate_screen() && !screen.hide_cursor(), "{way}");
+        assert!(!screen.alternate_screen() && !screen.hide_cursor());
         pty.send("clear; echo cooked\r");
         pty.hides("Stopped");
         pty.shows("cooked");
@@ -160,7 +159,7 @@ fn a_terminal_that_does_not_read_keeps_the_window_from_nothing() {
     tape.ticks(10);
     pty.send("q");
     pty.send("l");
-    pty.ends(Duration::from_secs(20));
+    assert_eq!(pty.ends(Duration::from_secs(20)), Some(130));
     goes_on(&mut tape);
     place.stop();
 }

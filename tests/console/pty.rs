@@ -108,6 +108,8 @@ pub struct Pty {
     child: Box<dyn Child + Send + Sync>,
     shared: Arc<Shared>,
     parser: vt100::Parser,
+    /// The mode of the terminal before the program began.
+    mode: String,
 }
 
 impl Pty {
@@ -115,6 +117,7 @@ impl Pty {
     pub fn start(start: &Start) -> Self {
         let (columns, rows) = start.size;
         let pair = native_pty_system().openpty(size(columns, rows)).unwrap();
+        let mode = mode(&*pair.master);
         let child = pair.slave.spawn_command(start.command.clone()).unwrap();
         // Or the end of the program would not be the end of what can be read.
         drop(pair.slave);
@@ -128,6 +131,7 @@ impl Pty {
             child,
             shared,
             parser: parser(columns, rows),
+            mode,
         }
     }
 
@@ -220,10 +224,10 @@ impl Pty {
         assert!(sent.unwrap().success());
     }
 
-    /// The mode of the terminal, in words that say nothing but whether it is the same as another time.
-    pub fn mode(&self) -> String {
+    /// Whether the terminal is in the mode in which the program found it: it echoes, it has lines.
+    pub fn has_its_mode(&self) -> bool {
         let master = self.master.as_ref().expect("it did not hang up");
-        format!("{:?}", master.get_termios().expect("it has a mode"))
+        mode(&**master) == self.mode
     }
 
     /// The id of its process.
@@ -314,6 +318,11 @@ fn read(from: &mut dyn Read, to: &Shared) {
             return;
         }
     }
+}
+
+/// The mode of a terminal, in words that say nothing but whether it is the same as another time.
+fn mode(terminal: &dyn MasterPty) -> String {
+    format!("{:?}", terminal.get_termios().expect("it has a mode"))
 }
 
 fn size(columns: u16, rows: u16) -> PtySize {

@@ -105,14 +105,9 @@ impl Place {
         self.at_home(Start::new(args))
     }
 
-    /// The console, in a terminal, on what `args` say, once it shows a window's ticks.
+    /// The console, in a terminal, on what `args` say, once it shows a window.
     pub fn console<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Pty {
-        self.console_of(&self.start(args))
-    }
-
-    /// A console that is started in a way of its own.
-    pub fn console_of(&self, start: &Start) -> Pty {
-        let mut pty = Pty::start(start);
+        let mut pty = Pty::start(&self.start(args));
         shows_a_window(&mut pty);
         pty
     }
@@ -238,10 +233,11 @@ pub fn has_heat(text: &str) -> bool {
     lines.flat_map(str::chars).any(|sign| "░▒▓█".contains(sign))
 }
 
-/// Whether a terminal is as it was before: its screen, its cursor, its way to paste.
+/// Whether a terminal is as it was before: its mode, its screen, its cursor, its way to paste.
 pub fn is_restored(pty: &mut Pty) -> bool {
+    let mode = pty.has_its_mode();
     let screen = pty.screen();
-    !screen.alternate_screen() && !screen.hide_cursor() && !screen.bracketed_paste()
+    mode && !screen.alternate_screen() && !screen.hide_cursor() && !screen.bracketed_paste()
 }
 
 /// The exit code that belongs to the verdict in a summary. A machine that is busy with something else may make the
