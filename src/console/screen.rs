@@ -14,7 +14,6 @@
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::symbols::border;
 use ratatui::symbols::merge::MergeStrategy;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Widget as _};
@@ -23,18 +22,6 @@ use super::layout::{self, Facts, Panel};
 use super::model::{Deck, Model, Overlay, View};
 use super::panel::{self, Draw, Scene};
 use crate::session::record::Window;
-
-/// Borders in ASCII.
-const ASCII: border::Set<'static> = border::Set {
-    top_left: "+",
-    top_right: "+",
-    bottom_left: "+",
-    bottom_right: "+",
-    vertical_left: "|",
-    vertical_right: "|",
-    horizontal_top: "-",
-    horizontal_bottom: "-",
-};
 
 /// Draws everything.
 pub fn draw(model: &Model, frame: &mut Frame<'_>) {
@@ -141,16 +128,27 @@ fn paint_deck(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
         block.render(area, buf);
         draw(scene, inner, buf);
     }
+    if scene.theme.glyphs.ascii {
+        spell_borders(area, buf);
+    }
+}
+
+/// Borders in ASCII. Only once all are drawn, because lines of ASCII do not join: one would erase its neighbour's title.
+fn spell_borders(area: Rect, buf: &mut Buffer) {
+    for position in area.positions() {
+        let sign = match buf[position].symbol() {
+            "─" => "-",
+            "│" => "|",
+            "┌" | "┐" | "└" | "┘" | "├" | "┤" | "┬" | "┴" | "┼" => "+",
+            _ => continue,
+        };
+        buf[position].set_symbol(sign);
+    }
 }
 
 /// The border with its title; neighbours' borders join.
 fn frame<'a>(scene: &Scene<'_>, title: &str, width: u16) -> Block<'a> {
     let theme = scene.theme;
-    let (set, merge) = if theme.glyphs.ascii {
-        (ASCII, MergeStrategy::Replace)
-    } else {
-        (border::PLAIN, MergeStrategy::Exact)
-    };
     let title = format!(
         " {} ",
         fitted(
@@ -160,9 +158,8 @@ fn frame<'a>(scene: &Scene<'_>, title: &str, width: u16) -> Block<'a> {
         )
     );
     Block::bordered()
-        .border_set(set)
         .border_style(theme.border)
-        .merge_borders(merge)
+        .merge_borders(MergeStrategy::Exact)
         .title(Line::from(Span::styled(title, theme.title)))
 }
 

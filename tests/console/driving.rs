@@ -165,7 +165,7 @@ fn what_a_key_does_is_in_the_session_and_on_the_screen() {
         matches!(what, Happening::Hold { on: false })
     });
     pty.send("s");
-    pty.shows("Esc close");
+    pty.shows("│ 1  ▶ shoppers");
     pty.send("1");
     tape.event("the end of a scenario", |what| {
         matches!(what, Happening::Scenario { scenario: 0, .. })

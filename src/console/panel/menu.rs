@@ -67,6 +67,12 @@ fn columns<'a>() -> Table<'a> {
     ])
 }
 
+/// The key that chooses: one of its own, else its number.
+fn key(own: Option<char>, index: usize) -> String {
+    let number = || char::from_digit(index as u32 + 1, 10);
+    own.or_else(number).map_or_else(String::new, String::from)
+}
+
 fn of_scenarios<'a>(scene: &Scene<'a>) -> Table<'a> {
     let (theme, history) = (scene.theme, scene.history);
     let mut table = columns();
@@ -82,10 +88,7 @@ fn of_scenarios<'a>(scene: &Scene<'a>) -> Table<'a> {
             ScenarioState::Stopped | ScenarioState::Draining | ScenarioState::Done => "starts it",
         };
         table.row(vec![
-            Cell::new(
-                plan.key.map_or_else(String::new, String::from),
-                theme.accent,
-            ),
+            Cell::new(key(plan.key, index), theme.accent),
             Cell::new(glyph, style),
             Cell::new(clean(&plan.name), theme.text),
             Cell::new(word, style),
@@ -98,7 +101,7 @@ fn of_scenarios<'a>(scene: &Scene<'a>) -> Table<'a> {
 fn of_faults<'a>(scene: &Scene<'a>) -> Table<'a> {
     let theme = scene.theme;
     let mut table = columns();
-    for fault in faults::all(scene.history) {
+    for (index, fault) in faults::all(scene.history).into_iter().enumerate() {
         let style = match fault.state {
             FaultState::Armed => theme.dim,
             FaultState::Failed => theme.bad,
@@ -117,10 +120,7 @@ fn of_faults<'a>(scene: &Scene<'a>) -> Table<'a> {
             "injects it".to_owned()
         };
         table.row(vec![
-            Cell::new(
-                fault.plan.key.map_or_else(String::new, String::from),
-                theme.accent,
-            ),
+            Cell::new(key(fault.plan.key, index), theme.accent),
             Cell::new(faults::glyph(theme, fault.state), style),
             Cell::new(clean(&fault.plan.name), theme.text),
             Cell::new(faults::word(fault.state), style),
