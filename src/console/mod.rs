@@ -19,6 +19,7 @@ pub mod config;
 pub mod derived;
 pub mod event;
 pub mod feed;
+pub mod happening;
 pub mod inbox;
 pub mod keymap;
 pub mod layout;

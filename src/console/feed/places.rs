@@ -3,8 +3,9 @@
 //! In: the events of a recording. Out: places in ascending order, and the one before or after a tick. The invariant: a
 //! place is where its event shows first, in the tick that covers its moment.
 
+use crate::console::happening;
 use crate::console::model::{Place, PlaceKind};
-use crate::session::record::{EndReason, Event, Happening, Names, ScenarioState, Window};
+use crate::session::record::{Event, Happening, Names, Window};
 
 /// The nearest place after this tick that is wanted.
 pub fn next(places: &[Place], tick: u64, wanted: impl Fn(PlaceKind) -> bool) -> Option<&Place> {
@@ -42,65 +43,31 @@ pub(super) fn of_events(
     events.iter().filter_map(place).collect()
 }
 
+/// What is told of a place: of a phase its name, by which it is jumped to.
 fn describe(
     what: &Happening,
     names: &Names,
     window: Option<&Window>,
 ) -> Option<(PlaceKind, String)> {
-    let scenario = |index: usize| names.scenarios.get(index).map_or("?", String::as_str);
-    let other = |text: String| Some((PlaceKind::Other, text));
-    match what {
-        Happening::Phase { phase } => Some((PlaceKind::Phase, names.phases.get(*phase)?.clone())),
-        Happening::Gate { gate, holds, value } => {
-            let gates = window.map_or(&[][..], |window| &window.gates);
-            let name = gates.get(*gate).map_or("a gate", |gate| &gate.name);
-            match holds {
-                false => Some((PlaceKind::Breach, format!("{name} ({value})"))),
-                true => other(format!("{name} holds again ({value})")),
-            }
+    let kind = match what {
+        Happening::Phase { phase } => {
+            return Some((PlaceKind::Phase, names.phases.get(*phase)?.clone()));
         }
-        Happening::Mark { text } => Some((PlaceKind::Mark, text.clone())),
-        Happening::Fault { fault, state, .. } => {
-            let faults = window.map_or(&[][..], |window| &window.faults);
-            let name = faults.get(*fault).map_or("a fault", |fault| &fault.name);
-            Some((PlaceKind::Fault, format!("{name} {}", state.name())))
-        }
-        Happening::SignOff { decision, .. } => other(format!("signed {}", decision.name())),
-        Happening::Scenario {
-            scenario: index,
-            state,
-        } => {
-            let state = match state {
-                ScenarioState::Stopped => "stopped",
-                ScenarioState::Running => "started",
-                ScenarioState::Draining => "draining",
-                ScenarioState::Done => "done",
-            };
-            other(format!("{} {state}", scenario(*index)))
-        }
-        Happening::Load {
-            scenario: None,
-            factor,
-        } => other(format!("load {factor}x")),
-        Happening::Load {
-            scenario: Some(index),
-            factor,
-        } => other(format!("{} {factor}x", scenario(*index))),
-        Happening::Extend { by_us, .. } => other(format!("phase + {} s", by_us / 1_000_000)),
-        Happening::Hold { on: true } => other("held".to_owned()),
-        Happening::Hold { on: false } => other("released".to_owned()),
-        Happening::Generator { causes } if causes.is_empty() => {
-            other("generator recovered".to_owned())
-        }
-        Happening::Generator { .. } => other("generator is the bottleneck".to_owned()),
-        Happening::Warning { text } => other(text.clone()),
-        Happening::Stop { reason, text } => other(match reason {
-            EndReason::Finished => format!("end: {text}"),
-            EndReason::Stopped => format!("stopped: {text}"),
-            EndReason::Aborted => format!("aborted: {text}"),
-        }),
-        Happening::Unknown => None,
-    }
+        Happening::Gate { holds: false, .. } => PlaceKind::Breach,
+        Happening::Mark { .. } => PlaceKind::Mark,
+        Happening::Fault { .. } => PlaceKind::Fault,
+        Happening::Gate { holds: true, .. }
+        | Happening::SignOff { .. }
+        | Happening::Scenario { .. }
+        | Happening::Load { .. }
+        | Happening::Extend { .. }
+        | Happening::Hold { .. }
+        | Happening::Generator { .. }
+        | Happening::Warning { .. }
+        | Happening::Stop { .. } => PlaceKind::Other,
+        Happening::Unknown => return None,
+    };
+    Some((kind, happening::tell(names, window, what).short))
 }
 
 #[cfg(test)]

@@ -5,36 +5,24 @@
 use jiff::Timestamp;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
 use ratatui::text::Span;
 
 use super::Scene;
-use super::header::long;
+use super::happening::sign;
 use super::scenarios::has;
+pub use crate::console::happening::in_words;
+use crate::console::happening::of_history;
 use crate::console::model::View;
 use crate::console::table::{Cell, Column, Table};
 use crate::console::text::{clean, cut, put};
-use crate::console::theme::Theme;
-use crate::history::History;
-use crate::session::record::{Decision, Event, FaultState, GatePlan, Happening, ScenarioState};
-use crate::verdict::format;
-use crate::verdict::generator::cause_words;
+use crate::console::widget::time;
+use crate::session::record::{Event, Happening};
 
 /// Columns from which the wall clock has room.
 const WIDE: u16 = 90;
 
-/// An event in words.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Told {
-    /// Its kind.
-    pub glyph: &'static str,
-    /// How much it matters.
-    pub style: Style,
-    /// Its kind in a word or two.
-    pub word: &'static str,
-    /// What it is about; may be empty.
-    pub text: String,
-}
+/// Columns below which words of the kind have none.
+const NARROW: u16 = 45;
 
 /// Its title.
 pub fn title(scene: &Scene<'_>) -> String {
@@ -61,7 +49,7 @@ fn wanted(scene: &Scene<'_>, event: &Event) -> bool {
     if filter.is_empty() {
         return true;
     }
-    let told = tell(scene.history, scene.theme, event);
+    let told = of_history(scene.history, &event.what);
     let by = event.by.as_deref().unwrap_or_default();
     has(told.word, filter) || has(&told.text, filter) || has(by, filter)
 }
@@ -70,23 +58,11 @@ fn wanted(scene: &Scene<'_>, event: &Event) -> bool {
 pub fn draw(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     let theme = scene.theme;
     let room = usize::from(area.height);
-    // Backwards from the newest, and no further than can be seen.
-    let back = match scene.ui.view {
-        View::Events => scene.ui.row,
-        _ => 0,
-    };
     let wide = area.width >= WIDE;
     let rows = room.saturating_sub(usize::from(wide && room > 1)).max(1);
-    let events = scene.history.events().iter().rev();
-    let events = events.filter(|event| wanted(scene, event));
-    let back = if back == 0 {
-        0
-    } else {
-        back.min(count(scene).saturating_sub(1))
-    };
-    let skip = (back + 1).saturating_sub(rows);
-    let mut shown: Vec<&Event> = events.skip(skip).take(rows).collect();
-    shown.reverse();
+    let narrow = area.width < NARROW;
+    let joined = narrow && scene.ui.view != View::Events;
+    let (shown, selected) = shown(scene, rows, joined);
     if shown.is_empty() {
         let text = if scene.history.events().is_empty() {
             "nothing happened yet".into()
@@ -103,6 +79,40 @@ pub fn draw(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
             &theme.glyphs,
         );
     }
+    let mut table = if narrow {
+        short(scene, &shown, joined, rows)
+    } else {
+        whole(scene, &shown, wide)
+    };
+    table.selected = selected;
+    table.draw(area, buf, theme);
+}
+
+/// The events to be seen, oldest first, and which of them is selected.
+fn shown<'a>(scene: &Scene<'a>, rows: usize, joined: bool) -> (Vec<&'a Event>, Option<usize>) {
+    let back = match scene.ui.view {
+        View::Events => scene.ui.row,
+        _ => 0,
+    };
+    let back = match back {
+        0 => 0,
+        back => back.min(count(scene).saturating_sub(1)),
+    };
+    // Backwards from the newest, and no further than can be seen; of those that are joined, many have one row.
+    let skip = (back + 1).saturating_sub(rows);
+    let take = if joined { usize::MAX } else { rows };
+    let events = scene.history.events().iter().rev();
+    let events = events.filter(|event| wanted(scene, event));
+    let mut shown: Vec<&Event> = events.skip(skip).take(take).collect();
+    shown.reverse();
+    // A list that follows what happens has no selected row.
+    let selected = (back > 0).then(|| (shown.len() - 1).saturating_sub(back - skip));
+    (shown, selected)
+}
+
+/// Kind and text beside each other, and who did it.
+fn whole<'a>(scene: &Scene<'a>, shown: &[&'a Event], wide: bool) -> Table<'a> {
+    let theme = scene.theme;
     let mut table = Table::new(&[
         Column::number(if wide { "window" } else { "" }, 1),
         Column::number(if wide { "UTC" } else { "" }, 5),
@@ -111,32 +121,68 @@ pub fn draw(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
         Column::words("", 0, 8),
         Column::words(if wide { "by" } else { "" }, 4, 8),
     ]);
-    // A list that follows what happens has no selected row.
-    if back > 0 {
-        table.selected = Some(shown.len() - 1 - (back - skip).min(shown.len() - 1));
-    }
     for event in shown {
-        let told = tell(scene.history, theme, event);
+        let told = of_history(scene.history, &event.what);
+        let sign = sign(theme, &event.what);
+        let wall = if wide {
+            wall(event.wall)
+        } else {
+            String::new()
+        };
+        let by = clean(event.by.as_deref().unwrap_or_default());
         table.row(vec![
-            Cell::new(long(event.at), theme.dim),
-            Cell::new(
-                if wide {
-                    wall(event.wall)
-                } else {
-                    String::new()
-                },
-                theme.dim,
-            ),
-            Cell::new(told.glyph, told.style),
-            Cell::new(told.word, told.style),
+            Cell::new(time::moment(scene.history, event.at), theme.dim),
+            Cell::new(wall, theme.dim),
+            Cell::new(sign.glyph, sign.style),
+            Cell::new(told.word, sign.style),
             Cell::new(told.text, theme.text),
-            Cell::new(
-                clean(event.by.as_deref().unwrap_or_default()).into_owned(),
-                theme.dim,
-            ),
+            Cell::new(by, theme.dim),
         ]);
     }
-    table.draw(area, buf, theme);
+    table
+}
+
+/// A sign and a few words. Where each need not have a row of its own, a generator that comes and goes has one.
+fn short<'a>(scene: &Scene<'a>, shown: &[&'a Event], joined: bool, rows: usize) -> Table<'a> {
+    let theme = scene.theme;
+    let mut table = Table::new(&[
+        Column::number("", 1),
+        Column::word("", 0).close(),
+        Column::words("", 0, 4).close(),
+    ]);
+    let mut newest_first = Vec::new();
+    let mut left = shown;
+    while let Some((event, before)) = left.split_last().filter(|_| newest_first.len() < rows) {
+        let told = of_history(scene.history, &event.what);
+        let flips = if joined { flips(left) } else { &[] };
+        let (text, before) = match flips.iter().filter(|event| is_late(event)).count() {
+            0 | 1 => (told.short, before),
+            times => {
+                let text = format!("{} ×{times}: {}", told.word, told.text);
+                (text, &left[..left.len() - flips.len()])
+            }
+        };
+        let sign = sign(theme, &event.what);
+        newest_first.push(vec![
+            Cell::new(time::moment(scene.history, event.at), theme.dim),
+            Cell::new(sign.glyph, sign.style),
+            Cell::new(text, theme.text),
+        ]);
+        left = before;
+    }
+    table.rows.extend(newest_first.into_iter().rev());
+    table
+}
+
+/// The events at the end that only tell of the generator.
+fn flips<'a, 'b>(events: &'b [&'a Event]) -> &'b [&'a Event] {
+    let other = |event: &&Event| !matches!(event.what, Happening::Generator { .. });
+    let begin = events.iter().rposition(other).map_or(0, |other| other + 1);
+    &events[begin..]
+}
+
+fn is_late(event: &Event) -> bool {
+    matches!(&event.what, Happening::Generator { causes } if !causes.is_empty())
 }
 
 /// The wall clock in UTC; empty when it makes no sense.
@@ -148,181 +194,11 @@ pub fn wall(micros: u64) -> String {
     }
 }
 
-/// An event on a line of its own: `gate failed  errors < 2% (3.1%)`, and who did it.
-pub fn in_words(history: &History, event: &Event) -> String {
-    let told = tell(history, &Theme::default(), event);
-    let by = event.by.as_deref().map(clean).unwrap_or_default();
-    let by = if by.is_empty() {
-        String::new()
-    } else {
-        format!("  (by {by})")
-    };
-    format!("{}  {}{by}", told.word, told.text)
-        .trim_end()
-        .to_owned()
-}
-
-/// An event in words.
-pub fn tell(history: &History, theme: &Theme, event: &Event) -> Told {
-    let glyphs = &theme.glyphs;
-    let told = |glyph, style, word, text: String| Told {
-        glyph,
-        style,
-        word,
-        text,
-    };
-    match &event.what {
-        Happening::Phase { phase } => {
-            let load = history
-                .window()
-                .and_then(|window| window.phases.get(*phase));
-            let load = load.map_or_else(String::new, |plan| {
-                format!(" {}", format::factor(plan.load))
-            });
-            let name = name(&history.names().phases, *phase);
-            told(glyphs.runs, theme.accent, "phase", format!("{name}{load}"))
-        }
-        Happening::Scenario { scenario, state } => {
-            let name = name(&history.names().scenarios, *scenario);
-            let (glyph, style, word) = match state {
-                ScenarioState::Stopped => (glyphs.stopped, theme.dim, "stopped"),
-                ScenarioState::Running => (glyphs.runs, theme.good, "started"),
-                ScenarioState::Draining => (glyphs.stopped, theme.warn, "stopping"),
-                ScenarioState::Done => (glyphs.yes, theme.dim, "done"),
-            };
-            told(glyph, style, word, name)
-        }
-        Happening::Load {
-            scenario: None,
-            factor,
-        } => told(
-            glyphs.up,
-            theme.warn,
-            "load",
-            format!("{} for all", format::factor(*factor)),
-        ),
-        Happening::Load {
-            scenario: Some(scenario),
-            factor,
-        } => {
-            let name = name(&history.names().scenarios, *scenario);
-            told(
-                glyphs.up,
-                theme.warn,
-                "load",
-                format!("{name} at {}", format::count_short(*factor)),
-            )
-        }
-        Happening::Extend { by_us, .. } => {
-            let by = format::span(*by_us as f64 / 1e6);
-            told(glyphs.dot, theme.warn, "extended", format!("by {by}"))
-        }
-        Happening::Hold { on: true } => told(glyphs.stopped, theme.warn, "held", String::new()),
-        Happening::Hold { on: false } => told(glyphs.runs, theme.text, "goes on", String::new()),
-        Happening::Gate { gate, holds, value } => {
-            let plan = history.window().and_then(|window| window.gates.get(*gate));
-            let text = plan.map_or_else(|| (gate + 1).to_string(), expects);
-            let text = format!("{text} ({})", clean(value));
-            match holds {
-                true => told(glyphs.yes, theme.good, "gate holds", text),
-                false => told(glyphs.no, theme.bad, "gate failed", text),
-            }
-        }
-        Happening::Fault { fault, state, text } => tell_fault(history, theme, *fault, *state, text),
-        Happening::Mark { text } => {
-            told(glyphs.mark, theme.accent, "mark", clean(text).into_owned())
-        }
-        Happening::SignOff { decision, text } => {
-            let (glyph, style, word) = match decision {
-                Decision::Go => (glyphs.yes, theme.good, "signed go"),
-                Decision::NoGo => (glyphs.no, theme.bad, "signed no-go"),
-            };
-            told(glyph, style, word, clean(text).into_owned())
-        }
-        Happening::Generator { causes } if causes.is_empty() => {
-            told(glyphs.yes, theme.good, "generator", "keeps up again".into())
-        }
-        Happening::Generator { causes } => {
-            let causes: Vec<&str> = causes.iter().map(|&cause| cause_words(cause)).collect();
-            told(glyphs.alert, theme.bad, "generator", causes.join(", "))
-        }
-        Happening::Warning { text } => told(
-            glyphs.alert,
-            theme.warn,
-            "warning",
-            clean(text).into_owned(),
-        ),
-        Happening::Stop { text, .. } => {
-            told(glyphs.stopped, theme.title, "end", clean(text).into_owned())
-        }
-        Happening::Unknown => told(
-            glyphs.unknown,
-            theme.dim,
-            "unknown",
-            "of a later version".into(),
-        ),
-    }
-}
-
-fn tell_fault(
-    history: &History,
-    theme: &Theme,
-    fault: usize,
-    state: FaultState,
-    text: &str,
-) -> Told {
-    let plan = history.window().and_then(|window| window.faults.get(fault));
-    let name = plan.map_or_else(
-        || (fault + 1).to_string(),
-        |plan| clean(&plan.name).into_owned(),
-    );
-    let style = match state {
-        FaultState::Armed => theme.dim,
-        FaultState::Injecting | FaultState::Active => theme.warn,
-        FaultState::Reverting | FaultState::Recovering => theme.text,
-        FaultState::Recovered => theme.good,
-        FaultState::Failed => theme.bad,
-    };
-    let word = match state {
-        FaultState::Armed => "fault armed",
-        FaultState::Injecting => "fault goes in",
-        FaultState::Active => "fault on",
-        FaultState::Reverting => "fault goes out",
-        FaultState::Recovering => "fault off",
-        FaultState::Recovered => "recovered",
-        FaultState::Failed => "fault failed",
-    };
-    let text = if text.is_empty() {
-        name
-    } else {
-        format!("{name}: {}", clean(text))
-    };
-    Told {
-        glyph: super::faults::glyph(theme, state),
-        style,
-        word,
-        text,
-    }
-}
-
-/// What a gate expects, of what.
-fn expects(plan: &GatePlan) -> String {
-    let text = match plan.of.as_str() {
-        "" => plan.expect.clone(),
-        of => format!("{of} {}", plan.expect),
-    };
-    clean(&text).into_owned()
-}
-
-fn name(names: &[String], index: usize) -> String {
-    let name = names.get(index).map(|name| clean(name).into_owned());
-    name.unwrap_or_else(|| (index + 1).to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::console::panel::fixture::{at_every_size, buffer, lines, model, pictures};
+    use crate::session::record::{Bottleneck, Record};
 
     fn events(seconds: u64) -> crate::console::Model {
         let mut model = model(seconds);
@@ -352,6 +228,31 @@ mod tests {
         model.ui.row = 1_000;
         let text = lines(&buffer(&model, draw, 80, 5)).join("\n");
         assert!(text.contains("steady 1x"), "{text}");
+    }
+
+    #[test]
+    fn a_generator_that_comes_and_goes_has_one_line_where_there_is_little_room() {
+        let mut model = events(850);
+        for flip in 0..24 {
+            let causes = match flip % 2 {
+                0 => vec![Bottleneck::SentLate],
+                _ => Vec::new(),
+            };
+            let (at, wall, by) = ((851 + flip) * 1_000_000, 0, None);
+            let what = Happening::Generator { causes };
+            let event = Event { at, wall, by, what };
+            model.decks[0].live.apply(&Record::Event(event));
+        }
+        let text = |model: &_| lines(&buffer(model, draw, 34, 4)).join("\n");
+        assert!(!text(&model).contains('×'), "{}", text(&model));
+        assert!(text(&model).contains("⚠ generator: requests left…"));
+        model.ui.view = View::Overview;
+        let told = text(&model);
+        assert!(
+            told.contains("14:34 ✓ generator ×12: keeps up a…"),
+            "{told}"
+        );
+        assert!(told.contains("✗ signed no-go: the pool"), "{told}");
     }
 
     #[test]

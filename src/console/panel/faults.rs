@@ -196,19 +196,6 @@ pub fn glyph(theme: &Theme, state: FaultState) -> &'static str {
     }
 }
 
-/// The word of a state.
-pub fn word(state: FaultState) -> &'static str {
-    match state {
-        FaultState::Armed => "armed",
-        FaultState::Injecting => "injecting",
-        FaultState::Active => "active",
-        FaultState::Reverting => "reverting",
-        FaultState::Recovering => "recovering",
-        FaultState::Recovered => "recovered",
-        FaultState::Failed => "failed",
-    }
-}
-
 /// Lines that it wants at this width.
 pub fn height(scene: &Scene<'_>, width: u16) -> u16 {
     let faults = all(scene.history);
@@ -282,7 +269,7 @@ fn table(scene: &Scene<'_>, faults: &[Now<'_>], area: Rect, buf: &mut Buffer) {
             Cell::new(glyph(theme, fault.state), style),
             Cell::new(clean(&fault.plan.name), name),
             Cell::new(clean(&fault.plan.kind), theme.dim),
-            Cell::new(word(fault.state), style),
+            Cell::new(fault.state.name(), style),
             Cell::new(time(injected), theme.text),
             Cell::new(time(lasted.filter(|_| injected.is_some())), theme.text),
             detail_cell(fault, style),
@@ -341,7 +328,7 @@ fn beside(scene: &Scene<'_>, fault: &Now<'_>, area: Rect, y: usize, buf: &mut Bu
     let theme = scene.theme;
     let room = usize::from(area.width).saturating_sub(2);
     let (said, more) = fault.detail();
-    let state = word(fault.state);
+    let state = fault.state.name();
     let said = if fault.state == FaultState::Failed {
         cut(&said, room.saturating_sub(state.len() + 3)).into_owned()
     } else {

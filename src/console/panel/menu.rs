@@ -123,7 +123,7 @@ fn of_faults<'a>(scene: &Scene<'a>) -> Table<'a> {
             Cell::new(key(fault.plan.key, index), theme.accent),
             Cell::new(faults::glyph(theme, fault.state), style),
             Cell::new(clean(&fault.plan.name), theme.text),
-            Cell::new(faults::word(fault.state), style),
+            Cell::new(fault.state.name(), style),
             Cell::new(then, theme.dim),
         ]);
     }

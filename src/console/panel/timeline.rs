@@ -7,9 +7,11 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 
 use super::Scene;
-use super::happening::{self, Told};
+use super::happening;
+use crate::console::happening::of_history;
 use crate::console::model::PlaceKind;
 use crate::console::widget::signs::{self, Sign};
 use crate::console::widget::{Canvas, canvas, time};
@@ -196,15 +198,15 @@ fn draw_signs(scene: &Scene<'_>, line: Line, named: &[bool], canvas: &mut Canvas
     let theme = scene.theme;
     let mut signs: Vec<Sign> = Vec::new();
     for event in scene.history.events() {
-        let Some(told) = happening::tell(scene.history, event, theme) else {
-            continue;
-        };
-        signs.extend(told.glyph.map(|glyph| Sign {
-            x: line.x(event.at),
-            glyph,
-            style: told.style,
-            rank: told.rank,
-        }));
+        let sign = happening::sign(theme, &event.what);
+        if sign.rank > 0 {
+            signs.push(Sign {
+                x: line.x(event.at),
+                glyph: sign.glyph,
+                style: sign.style,
+                rank: sign.rank,
+            });
+        }
     }
     // What a recording has still to show is known already.
     let shown = scene.history.last().map_or(0, |last| last.tick);
@@ -229,33 +231,41 @@ fn draw_signs(scene: &Scene<'_>, line: Line, named: &[bool], canvas: &mut Canvas
 /// An event in words, when and by whom, and the columns that this takes.
 struct Words {
     at: String,
-    told: Told,
+    text: String,
+    style: Style,
     by: String,
 }
 
 impl Words {
-    fn of(scene: &Scene<'_>, event: &Event) -> Option<Self> {
+    fn of(scene: &Scene<'_>, event: &Event) -> Self {
         let by = event
             .by
             .as_ref()
             .map_or_else(String::new, |by| format!(" (by {by})"));
-        Some(Self {
+        let sign = happening::sign(scene.theme, &event.what);
+        Self {
             at: time::moment(scene.history, event.at),
-            told: happening::tell(scene.history, event, scene.theme)?,
+            text: of_history(scene.history, &event.what).whole(),
+            // Most are read as what they are; only what is marked on the line above, or is good again, stands out.
+            style: match event.what {
+                Happening::Gate { .. } => sign.style,
+                _ if sign.rank > 0 => sign.style,
+                _ => scene.theme.text,
+            },
             by,
-        })
+        }
     }
 
     fn width(&self) -> usize {
-        canvas::width(&self.at) + 2 + canvas::width(&self.told.text) + canvas::width(&self.by)
+        canvas::width(&self.at) + 2 + canvas::width(&self.text) + canvas::width(&self.by)
     }
 
     fn draw(&self, scene: &Scene<'_>, x: usize, y: usize, room: usize, canvas: &mut Canvas<'_>) {
         canvas.put(x, y, &self.at, scene.theme.dim);
         let text = x + canvas::width(&self.at) + 2;
         let room = room.saturating_sub(text - x);
-        canvas.put_cut(text, y, room, &self.told.text, self.told.style);
-        let taken = canvas::width(&self.told.text);
+        canvas.put_cut(text, y, room, &self.text, self.style);
+        let taken = canvas::width(&self.text);
         if room > taken {
             canvas.put_cut(text + taken, y, room - taken, &self.by, scene.theme.dim);
         }
@@ -271,9 +281,7 @@ fn draw_newest(scene: &Scene<'_>, canvas: &mut Canvas<'_>) {
     let mut taken = 0;
     let mut shown: Vec<Words> = Vec::new();
     for event in scene.history.events().iter().rev() {
-        let Some(words) = Words::of(scene, event) else {
-            continue;
-        };
+        let words = Words::of(scene, event);
         let more = words.width() + if shown.is_empty() { 0 } else { APART };
         if taken + more > room && !shown.is_empty() {
             break;
@@ -291,7 +299,7 @@ fn draw_newest(scene: &Scene<'_>, canvas: &mut Canvas<'_>) {
 /// The newest events, a line each, the newest last.
 fn draw_list(scene: &Scene<'_>, lines: usize, canvas: &mut Canvas<'_>) {
     let newest = scene.history.events().iter().rev();
-    let words = newest.filter_map(|event| Words::of(scene, event));
+    let words = newest.map(|event| Words::of(scene, event));
     let words: Vec<Words> = words.take(lines).collect();
     let room = canvas.width();
     for (line, words) in words.iter().rev().enumerate() {
