@@ -24,6 +24,7 @@ pub mod inbox;
 pub mod keymap;
 pub mod layout;
 pub mod model;
+pub mod moment;
 pub mod panel;
 pub mod plain;
 pub mod run;

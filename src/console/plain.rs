@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use super::event::Event;
 use super::inbox::{Inbox, Message, Notice};
+use super::moment::moment;
 use super::run::Outcome;
 use crate::history::History;
 use crate::profile::model::Scope;
 use crate::session::record::{self, EndReason, Gap, Record};
-use crate::verdict::format::{clock, count_short, duration_short, factor, percent, rate_short};
+use crate::verdict::format::{count_short, duration_short, factor, percent, rate_short};
 use crate::verdict::{GateSpec, State, live};
 
 /// An event in words, and who did it.
@@ -114,7 +115,11 @@ impl Plain {
             Record::Tick(_) => self.tick().unwrap_or_default(),
             Record::Event(event) => {
                 let text = (self.tell)(&self.history, event);
-                clean(&format!("{}  event: {text}\n", clock(event.at)))
+                let at = moment(&self.history, event.at);
+                clean(&format!(
+                    "{at}  event: {text}
+"
+                ))
             }
             Record::Gap(Gap { from, to, why }) => {
                 let count = to.saturating_sub(*from).saturating_add(1);
@@ -127,7 +132,7 @@ impl Plain {
                     EndReason::Stopped => "stopped",
                     EndReason::Aborted => "aborted by a gate",
                 };
-                format!("{}  window {how}\n", clock(end.at))
+                format!("{}  window {how}\n", moment(&self.history, end.at))
             }
             Record::Key(_) | Record::Sample(_) | Record::Unknown => String::new(),
         }
@@ -168,7 +173,7 @@ impl Plain {
             Duration::from_micros(self.history.tick_us()),
             &[],
         );
-        let mut line = format!("{}  ", clock(last.at));
+        let mut line = format!("{}  ", moment(&self.history, last.at));
         let phase = last
             .phase
             .and_then(|phase| self.history.names().phases.get(phase));

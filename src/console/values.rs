@@ -3,10 +3,11 @@
 use std::fmt::Write as _;
 
 use super::model::{Model, TimeKind};
+use super::moment::moment;
 use crate::engine::command::Switch;
 use crate::engine::control::Wish;
 use crate::history::{Bucket, History, Selection, Slot, Totals};
-use crate::verdict::format::{clock, duration_short, percent, rate_short, unknown};
+use crate::verdict::format::{duration_short, percent, rate_short, unknown};
 
 /// The values at the selected moment, or at the newest, one a line: name and value, a tab between them.
 pub fn of_moment(model: &Model) -> String {
@@ -17,7 +18,7 @@ pub fn of_moment(model: &Model) -> String {
     let Some(Slot::Seen(bucket)) = slot else {
         return format!("nothing was recorded at tick {tick}\n");
     };
-    let mut text = format!("time\t{}\n", clock(bucket.at));
+    let mut text = format!("time\t{}\n", moment(history, bucket.at));
     let phases = &history.names().phases;
     if let Some(phase) = bucket.phase.and_then(|phase| phases.get(phase)) {
         let _ = writeln!(text, "phase\t{phase}");

@@ -61,14 +61,21 @@ pub fn span(seconds: f64) -> String {
     }
 }
 
-/// A moment of a window, from µs since it began: `04:12`, `01:04:12`.
+/// A moment of a window, from µs since it began: `04:12`, `1:04:12`.
 pub fn clock(micros: u64) -> String {
+    clock_within(micros, 0)
+}
+
+/// Likewise with hours also when only the window, of this length in µs, has any, so that all its moments look the same:
+/// `0:04:12`.
+pub fn clock_within(micros: u64, length: u64) -> String {
+    const HOUR: u64 = 3_600_000_000;
     let seconds = micros / 1_000_000;
     let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    if hours == 0 {
+    if micros.max(length) < HOUR {
         format!("{minutes:02}:{seconds:02}")
     } else {
-        format!("{hours:02}:{minutes:02}:{seconds:02}")
+        format!("{hours}:{minutes:02}:{seconds:02}")
     }
 }
 
@@ -215,7 +222,8 @@ mod tests {
             assert_eq!(span(seconds), text);
         }
         assert_eq!(clock(252_000_000), "04:12");
-        assert_eq!(clock(3_852_000_000), "01:04:12");
+        assert_eq!(clock(3_852_000_000), "1:04:12");
+        assert_eq!(clock_within(252_000_000, 3_852_000_000), "0:04:12");
     }
 
     #[test]

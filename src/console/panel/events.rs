@@ -13,9 +13,9 @@ use super::scenarios::has;
 pub use crate::console::happening::in_words;
 use crate::console::happening::of_history;
 use crate::console::model::View;
+use crate::console::moment::moment;
 use crate::console::table::{Cell, Column, Table};
 use crate::console::text::{clean, cut, put};
-use crate::console::widget::time;
 use crate::session::record::{Event, Happening};
 
 /// Columns from which the wall clock has room.
@@ -131,7 +131,7 @@ fn whole<'a>(scene: &Scene<'a>, shown: &[&'a Event], wide: bool) -> Table<'a> {
         };
         let by = clean(event.by.as_deref().unwrap_or_default());
         table.row(vec![
-            Cell::new(time::moment(scene.history, event.at), theme.dim),
+            Cell::new(moment(scene.history, event.at), theme.dim),
             Cell::new(wall, theme.dim),
             Cell::new(sign.glyph, sign.style),
             Cell::new(told.word, sign.style),
@@ -164,7 +164,7 @@ fn short<'a>(scene: &Scene<'a>, shown: &[&'a Event], joined: bool, rows: usize) 
         };
         let sign = sign(theme, &event.what);
         newest_first.push(vec![
-            Cell::new(time::moment(scene.history, event.at), theme.dim),
+            Cell::new(moment(scene.history, event.at), theme.dim),
             Cell::new(sign.glyph, sign.style),
             Cell::new(text, theme.text),
         ]);

@@ -6,9 +6,9 @@ use ratatui::style::Style;
 use ratatui::text::Span;
 
 use super::Scene;
-use super::header::long;
 use super::scenarios::has;
 use super::steps::name;
+use crate::console::moment::moment;
 use crate::console::table::{Cell, Column, Table};
 use crate::console::text::{clean, cut, put};
 use crate::session::record::Exemplar;
@@ -64,7 +64,7 @@ pub fn draw(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
         let trace = clean(slow.trace.as_deref().unwrap_or_default()).into_owned();
         let [wait, connect, tls, first, body] = slow.split;
         table.row(vec![
-            Cell::new(long(slow.at), theme.dim),
+            Cell::new(moment(scene.history, slow.at), theme.dim),
             Cell::new(name(scene.history, slow.step), theme.text),
             Cell::new(format::duration_short(slow.response as f64), theme.title),
             Cell(split_bar(scene, slow.split)),

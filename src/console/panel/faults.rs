@@ -9,12 +9,13 @@ use ratatui::style::Style;
 use ratatui::text::Span;
 
 use super::Scene;
+use crate::console::moment::moment;
 use crate::console::table::{Cell, Column, Table};
 use crate::console::text::{Part, bar, clean, cut, fit, put};
 use crate::console::theme::Theme;
 use crate::history::History;
 use crate::session::record::{FaultPlan, FaultState, Happening};
-use crate::verdict::format;
+use crate::verdict::format::clock;
 
 /// Columns from which each fault takes one row.
 const WIDE: u16 = 72;
@@ -135,7 +136,7 @@ impl Now<'_> {
 
     /// What can be said beside the state, in two parts of which the second may be left out.
     fn detail(&self) -> (String, String) {
-        let since = short(self.now.saturating_sub(self.since));
+        let since = clock(self.now.saturating_sub(self.since));
         let budget = self.plan.recover_within_us;
         let one = |text: String| (text, String::new());
         match self.state {
@@ -146,21 +147,21 @@ impl Now<'_> {
                     let ends = active.saturating_add(self.plan.max_us);
                     one(format!(
                         "clears in {}",
-                        short(ends.saturating_sub(self.now))
+                        clock(ends.saturating_sub(self.now))
                     ))
                 }
                 Some(_) | None => one(since),
             },
             FaultState::Recovering => match budget.zip(self.recovery()) {
                 Some((most, took)) if took > most => {
-                    (format!("{} over", short(took - most)), " budget".into())
+                    (format!("{} over", clock(took - most)), " budget".into())
                 }
-                Some((most, took)) => one(format!("budget {}", short(most - took))),
+                Some((most, took)) => one(format!("budget {}", clock(most - took))),
                 None => one(since),
             },
             FaultState::Recovered => {
-                let took = self.recovery().map(short).unwrap_or_default();
-                let of = budget.map(|budget| format!(" of {}", short(budget)));
+                let took = self.recovery().map(clock).unwrap_or_default();
+                let of = budget.map(|budget| format!(" of {}", clock(budget)));
                 (format!("in {took}"), of.unwrap_or_default())
             }
             FaultState::Failed => one(clean(self.text).into_owned()),
@@ -176,12 +177,6 @@ impl Now<'_> {
             FaultState::Recovering | FaultState::Recovered | FaultState::Failed => theme.bad,
         }
     }
-}
-
-/// `1:42`, from µs.
-fn short(micros: u64) -> String {
-    let clock = format::clock(micros);
-    clock.strip_prefix('0').map_or(clock.clone(), str::to_owned)
 }
 
 /// The glyph of a state.
@@ -253,11 +248,14 @@ fn table(scene: &Scene<'_>, faults: &[Now<'_>], area: Rect, buf: &mut Buffer) {
             theme.text
         };
         let injected = fault.injected.filter(|_| fault.state != FaultState::Armed);
-        let time = |at: Option<u64>| at.map(format::clock).unwrap_or_default();
         let lasted = fault.injected.map(|at| {
             let until = fault.cleared.unwrap_or(fault.now);
             until.saturating_sub(at)
         });
+        let lasted = lasted.filter(|_| injected.is_some());
+        let lasted = lasted.map(clock).unwrap_or_default();
+        let injected = injected.map(|at| moment(scene.history, at));
+        let injected = injected.unwrap_or_default();
         let share = fault.recovery().zip(fault.plan.recover_within_us);
         let share = share.map(|(took, most)| took as f64 / most.max(1) as f64);
         let bar = share.map_or_else(Vec::new, |share| bar(share, 10, style, theme.dim));
@@ -270,8 +268,8 @@ fn table(scene: &Scene<'_>, faults: &[Now<'_>], area: Rect, buf: &mut Buffer) {
             Cell::new(clean(&fault.plan.name), name),
             Cell::new(clean(&fault.plan.kind), theme.dim),
             Cell::new(fault.state.name(), style),
-            Cell::new(time(injected), theme.text),
-            Cell::new(time(lasted.filter(|_| injected.is_some())), theme.text),
+            Cell::new(injected, theme.text),
+            Cell::new(lasted, theme.text),
             detail_cell(fault, style),
             Cell(bar),
             Cell::new(clean(fault.by.unwrap_or_default()), theme.dim),
@@ -307,8 +305,8 @@ fn lines(scene: &Scene<'_>, faults: &[Now<'_>], area: Rect, buf: &mut Buffer) {
             Span::styled(cut(&name, width.saturating_sub(4)).into_owned(), name_style),
         ];
         let mut parts = vec![Part::new(0, names)];
-        if let Some(clock) = fault.clock() {
-            parts.push(Part::one(1, format::clock(clock), style));
+        if let Some(on) = fault.clock() {
+            parts.push(Part::one(1, clock(on), style));
         }
         fit(&mut parts, width, 2);
         for (place, part) in parts.iter().enumerate() {
@@ -375,19 +373,19 @@ mod tests {
     fn each_state_has_the_clock_that_matters_in_it() {
         assert!(told(640).contains("○ slow database"));
         assert!(
-            told(661).contains("active · clears in 1:50"),
+            told(661).contains("active · clears in 01:50"),
             "{}",
             told(661)
         );
         assert!(
-            told(700).contains("recovering · budget 0:22"),
+            told(700).contains("recovering · budget 00:22"),
             "{}",
             told(700)
         );
-        assert!(told(720).contains("recovered · in 0:18 of 0:30"));
-        assert!(told(742).contains("injecting · 0:02"), "{}", told(742));
+        assert!(told(720).contains("recovered · in 00:18 of 00:30"));
+        assert!(told(742).contains("injecting · 00:02"), "{}", told(742));
         assert!(
-            told(932).contains("recovering · 0:10 over budget"),
+            told(932).contains("recovering · 00:10 over budget"),
             "{}",
             told(932)
         );

@@ -6,8 +6,9 @@ use ratatui::text::Span;
 
 use super::Scene;
 use super::gates::{Row, nothing, rows, state};
-use super::header::{long, sentence};
+use super::header::sentence;
 use crate::console::derived::Derived;
+use crate::console::moment::moment;
 use crate::console::table::{Cell, Column, Table};
 use crate::console::text::{Part, clean, cut, fit, put, wrap};
 use crate::profile::model::Severity;
@@ -177,7 +178,7 @@ fn signatures<'a>(scene: &Scene<'_>, most: usize) -> Vec<Vec<Part<'a>>> {
                 label(),
                 Part::one(0, word, style),
                 Part::one(2, cut(&by, 32).into_owned(), theme.text),
-                Part::one(3, long(event.at), theme.dim),
+                Part::one(3, moment(scene.history, event.at), theme.dim),
             ];
             let taken: usize = parts.iter().map(|part| part.width() + 2).sum();
             let text = clean(text);

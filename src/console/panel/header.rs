@@ -318,7 +318,7 @@ pub fn sentence(judgement: &Judgement, ended: bool) -> (String, Verdict) {
 }
 
 /// `00:42:17`, from µs.
-pub fn long(micros: u64) -> String {
+fn long(micros: u64) -> String {
     let seconds = micros / 1_000_000;
     let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
     format!("{hours:02}:{minutes:02}:{seconds:02}")

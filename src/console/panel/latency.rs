@@ -8,6 +8,7 @@ use ratatui::layout::Rect;
 
 use super::Scene;
 use super::measured::{Measured, over};
+use crate::console::moment::moment;
 use crate::console::widget::heat::{self, Bins, Rows};
 use crate::console::widget::log::LogScale;
 use crate::console::widget::{Axis, Canvas, Column, canvas, time};
@@ -182,11 +183,11 @@ fn numbers(scene: &Scene<'_>, measured: &Measured, axis: &Axis) -> (Hist, String
     };
     let from = cursor.saturating_sub(1) / axis.ticks_per_cell * axis.ticks_per_cell + 1;
     let to = from + axis.ticks_per_cell - 1;
-    let moment = |tick| time::moment(scene.history, axis.begin_of(tick));
-    let begin = moment(from);
+    let time = |tick| moment(scene.history, axis.begin_of(tick));
+    let begin = time(from);
     let whole = match axis.ticks_per_cell {
         1 => begin.clone(),
-        _ => format!("{begin}–{}", moment(to + 1)),
+        _ => format!("{begin}–{}", time(to + 1)),
     };
     (measured.between(scene.history, from, to), whole, begin)
 }

@@ -5,9 +5,9 @@ use ratatui::layout::Rect;
 use ratatui::text::Span;
 
 use super::Scene;
-use super::header::long;
 use super::scenarios::has;
 use super::steps::name;
+use crate::console::moment::moment;
 use crate::console::text::{Part, clean, cut, fit, put, wrap};
 use crate::session::record::Sample;
 
@@ -46,7 +46,7 @@ pub fn draw(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
             .status
             .map_or_else(String::new, |status| status.to_string());
         let mut parts = vec![
-            Part::one(3, long(sample.at), theme.dim),
+            Part::one(3, moment(scene.history, sample.at), theme.dim),
             Part::one(0, sample.kind.name(), theme.bad),
             Part::one(
                 2,

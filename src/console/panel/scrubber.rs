@@ -69,15 +69,8 @@ fn draw_position(scene: &Scene<'_>, y: usize, canvas: &mut Canvas<'_>) -> usize 
     let overview = &scene.deck.overview;
     let shown = scene.deck.tick();
     let tick_us = scene.history.tick_us();
-    let moment = |tick: u64| {
-        let text = format::clock(tick.saturating_mul(tick_us));
-        let long = overview.to.saturating_mul(tick_us) >= 3_600_000_000;
-        if long && text.len() < 8 {
-            format!("00:{text}")
-        } else {
-            text
-        }
-    };
+    let time = |tick: u64| tick.saturating_mul(tick_us);
+    let moment = |tick: u64| format::clock_within(time(tick), time(overview.to));
     let (glyph, speed) = match ui.playing {
         Some(Speed::Times(times)) => (theme.glyphs.runs, format::factor(times)),
         Some(Speed::Step) => (theme.glyphs.runs, "step".into()),

@@ -13,8 +13,9 @@ use super::Scene;
 use super::happening;
 use crate::console::happening::of_history;
 use crate::console::model::PlaceKind;
+use crate::console::moment::moment;
 use crate::console::widget::signs::{self, Sign};
-use crate::console::widget::{Canvas, canvas, time};
+use crate::console::widget::{Canvas, canvas};
 use crate::history::History;
 use crate::session::record::{Event, Happening};
 use crate::verdict::format;
@@ -244,7 +245,7 @@ impl Words {
             .map_or_else(String::new, |by| format!(" (by {by})"));
         let sign = happening::sign(scene.theme, &event.what);
         Self {
-            at: time::moment(scene.history, event.at),
+            at: moment(scene.history, event.at),
             text: of_history(scene.history, &event.what).whole(),
             // Most are read as what they are; only what is marked on the line above, or is good again, stands out.
             style: match event.what {

@@ -2,9 +2,9 @@
 
 use super::axis::Axis;
 use super::canvas::{Canvas, width};
+use crate::console::moment::moment;
 use crate::console::theme::Theme;
 use crate::history::History;
-use crate::verdict::format;
 
 /// Round distances between labels, seconds.
 const STEPS: [u64; 18] = [
@@ -14,26 +14,6 @@ const STEPS: [u64; 18] = [
 
 /// Columns between the beginnings of two labels, at least.
 const APART: u64 = 14;
-
-/// A moment, µs since the window began, in the form that all moments of this window are written: with hours when it
-/// lasts an hour, `00:41:36`, else `41:36`.
-pub fn moment(history: &History, at: u64) -> String {
-    let text = format::clock(at);
-    if text.len() < 8 && is_long(history) {
-        format!("00:{text}")
-    } else {
-        text
-    }
-}
-
-fn is_long(history: &History) -> bool {
-    let phases = history.window().map_or(&[][..], |window| &window.phases);
-    let planned = phases
-        .iter()
-        .fold(0u64, |sum, phase| sum.saturating_add(phase.length_us));
-    let so_far = history.last().map_or(0, |last| last.at);
-    planned.max(so_far) >= 3_600_000_000
-}
 
 /// Draws a line of time from column `x` on, with the moments of round times written into it, and with a sign below the
 /// selected column.
