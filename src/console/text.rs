@@ -11,7 +11,7 @@ use ratatui::style::Style;
 use ratatui::text::Span;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::theme::Glyphs;
+use super::theme::{Glyphs, Theme};
 
 /// Columns that a text takes.
 pub fn width(text: &str) -> usize {
@@ -33,8 +33,9 @@ pub fn clean(text: &str) -> Cow<'_, str> {
     Cow::Owned(kept.collect())
 }
 
-/// The text in ASCII, where that is asked for: what has a plain spelling gets it, the rest becomes `?`.
-pub fn spell<'a>(text: &'a str, glyphs: &Glyphs) -> Cow<'a, str> {
+/// The text in ASCII, where that is asked for: what has a plain spelling gets it, the rest becomes `?`, of the same
+/// width.
+fn spell<'a>(text: &'a str, glyphs: &Glyphs) -> Cow<'a, str> {
     if !glyphs.ascii || text.is_ascii() {
         return Cow::Borrowed(text);
     }
@@ -46,14 +47,18 @@ pub fn spell<'a>(text: &'a str, glyphs: &Glyphs) -> Cow<'a, str> {
             '–' | '−' | '─' | '═' | '·' | '╌' => plain.push('-'),
             '━' => plain.push('='),
             '│' | '┊' => plain.push('|'),
+            '▲' => plain.push('^'),
+            '▼' => plain.push('v'),
             '…' => plain.push('~'),
             '→' => plain.push('>'),
             '≤' => plain.push_str("<="),
             '≥' => plain.push_str(">="),
             '×' => plain.push('x'),
-            '┌' | '┐' | '└' | '┘' | '├' | '┤' => plain.push('+'),
+            '┌' | '┐' | '└' | '┘' | '├' | '┤' | '┴' | '┬' | '┼' => {
+                plain.push('+');
+            }
             '▁'..='█' => plain.push('#'),
-            _ => plain.push('?'),
+            c => plain.extend(std::iter::repeat_n('?', c.width().unwrap_or(0))),
         }
     }
     Cow::Owned(plain)
@@ -99,18 +104,28 @@ pub fn put(buf: &mut Buffer, area: Rect, x: usize, y: usize, words: &[Span<'_>],
         if x >= width {
             return;
         }
-        let text = spell(&word.content, glyphs);
+        let text = safe(&word.content, glyphs);
         #[cfg(test)]
         tests::no_number_is_cut(&text, width - x);
-        buf.set_stringn(
-            area.x + x as u16,
-            area.y + y as u16,
-            &text,
-            width - x,
-            word.style,
-        );
+        let place = (area.x + x as u16, area.y + y as u16);
+        buf.set_stringn(place.0, place.1, &text, width - x, word.style);
         x += text.width();
     }
+}
+
+/// A text as it may be written to a cell: harmless, and in ASCII where that is asked for.
+pub fn safe<'a>(text: &'a str, glyphs: &Glyphs) -> Cow<'a, str> {
+    match clean(text) {
+        Cow::Borrowed(text) => spell(text, glyphs),
+        Cow::Owned(text) => Cow::Owned(spell(&text, glyphs).into_owned()),
+    }
+}
+
+/// What stands in the place of contents where there are none, in words of which as many are shown as fit.
+pub fn note(buf: &mut Buffer, area: Rect, words: &str, theme: &Theme) {
+    let words = cut(words, usize::from(area.width));
+    let words = [Span::styled(words, theme.dim)];
+    put(buf, area, 0, 0, &words, &theme.glyphs);
 }
 
 /// Gives one line of an area a style.
@@ -256,7 +271,8 @@ mod tests {
     #[test]
     fn ascii_has_a_spelling_for_units_and_lines() {
         assert_eq!(spell("840µs – …", &Glyphs::ASCII), "840us - ~");
-        assert_eq!(spell("会", &Glyphs::ASCII), "?");
+        assert_eq!(spell("会└▲", &Glyphs::ASCII), "??+^");
+        assert_eq!(safe("5µs\u{1b}\u{202e}–", &Glyphs::ASCII), "5us -");
         assert_eq!(spell("840µs", &Glyphs::UNICODE), "840µs");
     }
 

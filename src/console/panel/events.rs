@@ -5,7 +5,6 @@
 use jiff::Timestamp;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::text::Span;
 
 use super::Scene;
 use super::happening::sign;
@@ -15,7 +14,7 @@ use crate::console::happening::of_history;
 use crate::console::model::View;
 use crate::console::moment::moment;
 use crate::console::table::{Cell, Column, Table};
-use crate::console::text::{clean, cut, put};
+use crate::console::text::{clean, note};
 use crate::session::record::{Event, Happening};
 
 /// Columns from which the wall clock has room.
@@ -69,15 +68,7 @@ pub fn draw(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
         } else {
             format!("none contains {}", clean(&scene.ui.filter))
         };
-        let text = cut(&text, usize::from(area.width)).into_owned();
-        return put(
-            buf,
-            area,
-            0,
-            0,
-            &[Span::styled(text, theme.dim)],
-            &theme.glyphs,
-        );
+        return note(buf, area, &text, theme);
     }
     let mut table = if narrow {
         short(scene, &shown, joined, rows)

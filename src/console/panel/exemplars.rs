@@ -10,7 +10,7 @@ use super::scenarios::has;
 use super::steps::name;
 use crate::console::moment::moment;
 use crate::console::table::{Cell, Column, Table};
-use crate::console::text::{clean, cut, put};
+use crate::console::text::{clean, note};
 use crate::session::record::Exemplar;
 use crate::verdict::format;
 
@@ -27,15 +27,7 @@ pub fn draw(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
         .filter(|slow| has(&name(scene.history, slow.step), &scene.ui.filter))
         .collect();
     if slowest.is_empty() {
-        let text = cut("no request has been seen", usize::from(area.width)).into_owned();
-        return put(
-            buf,
-            area,
-            0,
-            0,
-            &[Span::styled(text, theme.dim)],
-            &theme.glyphs,
-        );
+        return note(buf, area, "no request has been seen", theme);
     }
     let mut table = Table::new(&[
         Column::number("at", 6),

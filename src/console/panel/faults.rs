@@ -11,7 +11,7 @@ use ratatui::text::Span;
 use super::Scene;
 use crate::console::moment::moment;
 use crate::console::table::{Cell, Column, Table};
-use crate::console::text::{Part, bar, clean, cut, fit, put};
+use crate::console::text::{Part, bar, clean, cut, fit, note, put};
 use crate::console::theme::Theme;
 use crate::history::History;
 use crate::session::record::{FaultPlan, FaultState, Happening};
@@ -210,15 +210,7 @@ pub fn height(scene: &Scene<'_>, width: u16) -> u16 {
 pub fn draw(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     let faults = all(scene.history);
     if faults.is_empty() {
-        let text = cut("nothing is broken in this window", usize::from(area.width)).into_owned();
-        put(
-            buf,
-            area,
-            0,
-            0,
-            &[Span::styled(text, scene.theme.dim)],
-            &scene.theme.glyphs,
-        );
+        note(buf, area, "nothing is broken in this window", scene.theme);
     } else if area.width >= WIDE {
         table(scene, &faults, area, buf);
     } else {

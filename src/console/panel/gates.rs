@@ -9,14 +9,13 @@ use std::collections::BTreeMap;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
-use ratatui::text::Span;
 
 use super::scenarios::has;
 use super::{Scene, gates_view};
 use crate::console::derived::Derived;
 use crate::console::model::View;
 use crate::console::table::{Cell, Column, Table};
-use crate::console::text::{bar, clean, cut, gauge, put, width};
+use crate::console::text::{bar, clean, cut, gauge, note, width};
 use crate::console::theme::Theme;
 use crate::history::History;
 use crate::profile::expect::{Amount, Cmp, Expectation};
@@ -74,15 +73,7 @@ pub(super) fn nothing(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
         0 => "no gates were set".into(),
         _ => format!("none contains {}", clean(&scene.ui.filter)),
     };
-    let text = cut(&text, usize::from(area.width)).into_owned();
-    put(
-        buf,
-        area,
-        0,
-        0,
-        &[Span::styled(text, scene.theme.dim)],
-        &scene.theme.glyphs,
-    );
+    note(buf, area, &text, scene.theme);
 }
 
 /// One gate as it is shown.

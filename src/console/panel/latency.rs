@@ -9,9 +9,10 @@ use ratatui::layout::Rect;
 use super::Scene;
 use super::measured::{Measured, over};
 use crate::console::moment::moment;
+use crate::console::text;
 use crate::console::widget::heat::{self, Bins, Rows};
 use crate::console::widget::log::LogScale;
-use crate::console::widget::{Axis, Canvas, Column, canvas, time};
+use crate::console::widget::{Axis, Canvas, Column, time};
 use crate::session::hist::Hist;
 use crate::verdict::format;
 
@@ -220,7 +221,7 @@ fn draw_numbers(scene: &Scene<'_>, measured: &Measured, axis: &Axis, canvas: &mu
     let end = room - margin;
     canvas.put_right(x.saturating_sub(1), end, y, label, style);
     if let Some(hint) = measured.hint() {
-        let end = end.saturating_sub(canvas::width(label) + 3);
+        let end = end.saturating_sub(text::width(label) + 3);
         canvas.put_right(x, end, y, &hint, theme.warn);
     }
 }
@@ -233,7 +234,7 @@ fn fitting<'a>(room: usize, labels: &[&'a str]) -> (u8, Option<&'a str>) {
     };
     for least in 1..=5 {
         for label in labels {
-            if taken(least) + canvas::width(label) <= room {
+            if taken(least) + text::width(label) <= room {
                 return (least, Some(label));
             }
         }

@@ -6,7 +6,7 @@ use ratatui::text::Span;
 
 use super::Scene;
 use super::scenarios::has;
-use crate::console::text::{clean, cut, put};
+use crate::console::text::{clean, cut, note, put};
 
 /// Its title.
 pub const TITLE: &str = "log";
@@ -18,15 +18,7 @@ pub fn draw(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     let lines = scene.deck.log.iter().rev();
     let lines: Vec<&String> = lines.filter(|line| has(line, &scene.ui.filter)).collect();
     if lines.is_empty() {
-        let text = cut("the engine has logged nothing", most).into_owned();
-        return put(
-            buf,
-            area,
-            0,
-            0,
-            &[Span::styled(text, theme.dim)],
-            &theme.glyphs,
-        );
+        return note(buf, area, "the engine has logged nothing", theme);
     }
     let skip = scene.ui.scroll.min(lines.len().saturating_sub(height));
     let shown: Vec<&&String> = lines.iter().skip(skip).take(height).collect();

@@ -2,14 +2,13 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::text::Span;
 
 use super::Scene;
 use super::overlay::{frame, middle};
 use super::{faults, scenarios};
 use crate::console::model::{Menu, Overlay};
 use crate::console::table::{Cell, Column, Table};
-use crate::console::text::{clean, cut, put};
+use crate::console::text::{clean, note};
 use crate::history::Schedule;
 use crate::session::record::{FaultState, ScenarioState};
 use crate::verdict::format;
@@ -43,15 +42,7 @@ pub fn draw(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     let lines = table.rows.len().max(1);
     let inside = frame(scene, middle(area, WIDE, lines + 2), title, buf);
     if table.rows.is_empty() {
-        let text = cut(none, usize::from(inside.width)).into_owned();
-        put(
-            buf,
-            inside,
-            0,
-            0,
-            &[Span::styled(text, theme.dim)],
-            &theme.glyphs,
-        );
+        note(buf, inside, none, theme);
     } else {
         table.draw(inside, buf, theme);
     }

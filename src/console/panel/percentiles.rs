@@ -10,8 +10,9 @@ use ratatui::style::Style;
 
 use super::Scene;
 use super::measured::{Measured, both};
+use crate::console::text;
+use crate::console::widget::Canvas;
 use crate::console::widget::log::LogScale;
-use crate::console::widget::{Canvas, canvas};
 use crate::session::hist::Hist;
 use crate::verdict::format;
 
@@ -188,7 +189,7 @@ impl Plot {
         let mut free = 0;
         if self.left > 0 {
             canvas.put(1, y, curve.name, theme.dim);
-            canvas.put(2 + canvas::width("response"), y, curve.glyph, curve.style);
+            canvas.put(2 + text::width("response"), y, curve.glyph, curve.style);
             free = self.left;
         }
         let count = curve.hist.count() as f64;

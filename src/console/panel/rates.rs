@@ -9,9 +9,10 @@ use ratatui::style::Style;
 use super::Scene;
 use super::counts::{Sum, Tone, open, sum};
 use super::measured::Measured;
+use crate::console::text;
 use crate::console::widget::linear::LinearScale;
 use crate::console::widget::spark::{Place, bars};
-use crate::console::widget::{Axis, Canvas, Column, canvas};
+use crate::console::widget::{Axis, Canvas, Column};
 use crate::verdict::format;
 
 /// Columns of a value.
@@ -229,12 +230,12 @@ impl Chart<'_> {
                 Tone::Warn => theme.warn,
                 Tone::Bad => theme.bad,
             };
-            let end = x + canvas::width(&name) + 1 + canvas::width(&number);
+            let end = x + text::width(&name) + 1 + text::width(&number);
             if end > to {
                 continue;
             }
             canvas.put(x, y, &name, theme.dim);
-            canvas.put(end - canvas::width(&number), y, &number, style);
+            canvas.put(end - text::width(&number), y, &number, style);
             x = end + 2;
         }
     }

@@ -9,11 +9,12 @@ use super::Scene;
 use super::gauge::{Level, Reading, Unit, gauges};
 use super::own;
 use crate::console::model::View;
+use crate::console::text;
 use crate::console::theme::Theme;
 use crate::console::widget::linear::LinearScale;
 use crate::console::widget::spark::{Place, bars};
 use crate::console::widget::trend::Trend;
-use crate::console::widget::{Axis, Canvas, canvas};
+use crate::console::widget::{Axis, Canvas};
 use crate::verdict::format;
 
 /// Columns of a value.
@@ -123,7 +124,7 @@ impl Layout {
         let inner = width - 2 * margin.min(width / 2);
         let longest = names
             .iter()
-            .map(|name| canvas::width(name))
+            .map(|name| text::width(name))
             .max()
             .unwrap_or(0);
         let value = VALUE.min(inner);
@@ -274,7 +275,7 @@ fn trend_words(trend: Trend, unit: Unit, theme: &Theme) -> Option<(&'static str,
         (hourly / 60.0, "min")
     };
     let text = format!("{}/{per}", unit.amount(two_figures(amount, unit)));
-    (canvas::width(&text) + 3 <= TREND).then_some((arrow, text))
+    (text::width(&text) + 3 <= TREND).then_some((arrow, text))
 }
 
 /// A slope is an estimate; more than two figures of it would say more than is known.

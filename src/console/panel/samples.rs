@@ -8,7 +8,7 @@ use super::Scene;
 use super::scenarios::has;
 use super::steps::name;
 use crate::console::moment::moment;
-use crate::console::text::{Part, clean, cut, fit, put, wrap};
+use crate::console::text::{Part, clean, cut, fit, note, put, wrap};
 use crate::session::record::Sample;
 
 /// Its title.
@@ -26,15 +26,7 @@ pub fn draw(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     });
     samples.sort_by_key(|sample| std::cmp::Reverse(sample.at));
     if samples.is_empty() {
-        let text = cut("no error has been seen", most).into_owned();
-        return put(
-            buf,
-            area,
-            0,
-            0,
-            &[Span::styled(text, theme.dim)],
-            &theme.glyphs,
-        );
+        return note(buf, area, "no error has been seen", theme);
     }
     let each = (height / samples.len()).clamp(1, 6);
     let mut y = 0;

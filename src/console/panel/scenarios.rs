@@ -12,7 +12,7 @@ use super::Scene;
 use crate::console::derived::Derived;
 use crate::console::model::TimeKind;
 use crate::console::table::{Cell, Column, Table};
-use crate::console::text::{Part, clean, cut, fit, put, width_of};
+use crate::console::text::{Part, clean, cut, fit, note, put, width_of};
 use crate::console::theme::Theme;
 use crate::history::{Flow, Totals};
 use crate::session::record::{ModelName, ScenarioState};
@@ -46,15 +46,7 @@ pub fn draw(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
             (false, filter) if !filter.is_empty() => format!("none contains {}", clean(filter)),
             _ => "no scenarios yet".into(),
         };
-        let text = cut(&text, usize::from(area.width)).into_owned();
-        put(
-            buf,
-            area,
-            0,
-            0,
-            &[Span::styled(text, scene.theme.dim)],
-            &scene.theme.glyphs,
-        );
+        note(buf, area, &text, scene.theme);
     } else if area.width >= WIDE {
         table(scene, &rows, area, buf);
     } else {

@@ -13,9 +13,10 @@ use ratatui::style::Style;
 use super::Scene;
 use crate::console::event::Speed;
 use crate::console::model::{Cell, Overview, Place, PlaceKind};
+use crate::console::text;
+use crate::console::widget::Canvas;
 use crate::console::widget::linear::LinearScale;
 use crate::console::widget::signs::{self, Sign};
-use crate::console::widget::{Canvas, canvas};
 use crate::verdict::format;
 
 /// From this share of errors on, a stretch is marked as failing.
@@ -94,7 +95,7 @@ fn draw_position(scene: &Scene<'_>, y: usize, canvas: &mut Canvas<'_>) -> usize 
         if !canvas.put(x, y, &text, style) {
             break;
         }
-        x += canvas::width(&text);
+        x += text::width(&text);
     }
     x
 }
@@ -204,9 +205,9 @@ impl<'a> Track<'a> {
             if number > 0 {
                 canvas.put(begin, 0, "┊", theme.dim);
             }
-            let text = canvas::cut(&phase.text, end.saturating_sub(name));
+            let text = text::cut(&phase.text, end.saturating_sub(name));
             if end > name + 1 && canvas.put(name, 0, &text, theme.text) {
-                named[name..name + canvas::width(&text)].fill(true);
+                named[name..name + text::width(&text)].fill(true);
             }
         }
         let sign = |place: &Place| {

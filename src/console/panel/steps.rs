@@ -11,7 +11,7 @@ use super::Scene;
 use super::scenarios::{errors_style, has};
 use crate::console::model::{Over, TimeKind};
 use crate::console::table::{Cell, Column, Table};
-use crate::console::text::{clean, cut, put};
+use crate::console::text::{clean, cut, note, put};
 use crate::history::{History, Selection, Slot};
 use crate::session::hist::Hist;
 use crate::verdict::format;
@@ -162,15 +162,7 @@ pub fn draw(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
         } else {
             format!("none contains {}", clean(&scene.ui.filter))
         };
-        let text = cut(&text, usize::from(area.width)).into_owned();
-        return put(
-            buf,
-            area,
-            0,
-            0,
-            &[Span::styled(text, theme.dim)],
-            &theme.glyphs,
-        );
+        return note(buf, area, &text, theme);
     }
     let number = |title: usize, rank| Column::number(COLUMNS[title], rank);
     let mut table = Table::new(&[

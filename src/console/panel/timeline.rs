@@ -14,8 +14,9 @@ use super::happening;
 use crate::console::happening::of_history;
 use crate::console::model::PlaceKind;
 use crate::console::moment::moment;
+use crate::console::text;
+use crate::console::widget::Canvas;
 use crate::console::widget::signs::{self, Sign};
-use crate::console::widget::{Canvas, canvas};
 use crate::history::History;
 use crate::session::record::{Event, Happening};
 use crate::verdict::format;
@@ -181,9 +182,9 @@ fn draw_phases(scene: &Scene<'_>, canvas: &mut Canvas<'_>) {
             .get(stretch.phase)
             .map_or("?", String::as_str);
         let room = to.saturating_sub(begin);
-        let name = canvas::cut(name, room);
+        let name = text::cut(name, room);
         if room > 1 && canvas.put(begin, 0, &name, name_style) {
-            let taken = begin + canvas::width(&name);
+            let taken = begin + text::width(&name);
             named[begin..taken.min(line.width)].fill(true);
         }
     }
@@ -258,15 +259,15 @@ impl Words {
     }
 
     fn width(&self) -> usize {
-        canvas::width(&self.at) + 2 + canvas::width(&self.text) + canvas::width(&self.by)
+        text::width(&self.at) + 2 + text::width(&self.text) + text::width(&self.by)
     }
 
     fn draw(&self, scene: &Scene<'_>, x: usize, y: usize, room: usize, canvas: &mut Canvas<'_>) {
         canvas.put(x, y, &self.at, scene.theme.dim);
-        let text = x + canvas::width(&self.at) + 2;
+        let text = x + text::width(&self.at) + 2;
         let room = room.saturating_sub(text - x);
         canvas.put_cut(text, y, room, &self.text, self.style);
-        let taken = canvas::width(&self.text);
+        let taken = text::width(&self.text);
         if room > taken {
             canvas.put_cut(text + taken, y, room - taken, &self.by, scene.theme.dim);
         }

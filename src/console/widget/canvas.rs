@@ -3,14 +3,14 @@
 //! In: text and glyphs with a place. Out: cells of a buffer. The invariants: nothing is written outside of the area,
 //! whatever the place; numbers are written whole or not at all; under `--ascii` only ASCII is written.
 
-use std::borrow::Cow;
 use std::ops::Range;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use ratatui::text::Span;
 
+use crate::console::text::{self, cut, width};
 use crate::console::theme::Glyphs;
 
 /// A place to draw on.
@@ -18,7 +18,7 @@ use crate::console::theme::Glyphs;
 pub struct Canvas<'a> {
     buf: &'a mut Buffer,
     area: Rect,
-    ascii: bool,
+    glyphs: Glyphs,
 }
 
 impl<'a> Canvas<'a> {
@@ -28,7 +28,7 @@ impl<'a> Canvas<'a> {
         Self {
             buf,
             area,
-            ascii: glyphs.ascii,
+            glyphs: *glyphs,
         }
     }
 
@@ -44,12 +44,11 @@ impl<'a> Canvas<'a> {
 
     /// Writes a text if all of it fits, and says whether it did.
     pub fn put(&mut self, x: usize, y: usize, text: &str, style: Style) -> bool {
-        let text = spell(text, self.ascii);
-        let fits = y < self.height() && x + text.width() <= self.width();
+        let text = text::safe(text, &self.glyphs);
+        let fits = y < self.height() && x + width(&text) <= self.width();
         if fits {
-            let place = (self.area.x + x as u16, self.area.y + y as u16);
-            self.buf
-                .set_stringn(place.0, place.1, &text, text.width(), style);
+            let words = [Span::styled(text, style)];
+            text::put(self.buf, self.area, x, y, &words, &self.glyphs);
         }
         fits
     }
@@ -113,55 +112,6 @@ impl<'a> Canvas<'a> {
     }
 }
 
-/// Columns that a text takes.
-pub fn width(text: &str) -> usize {
-    text.width()
-}
-
-/// At most `most` columns of words, an ellipsis in the place of the rest.
-pub fn cut(words: &str, most: usize) -> Cow<'_, str> {
-    if words.width() <= most {
-        return Cow::Borrowed(words);
-    }
-    let (mut kept, mut taken) = (String::new(), 1);
-    for c in words.chars() {
-        taken += c.width().unwrap_or(0);
-        if taken > most {
-            break;
-        }
-        kept.push(c);
-    }
-    kept.truncate(kept.trim_end().len());
-    if most > 0 {
-        kept.push('…');
-    }
-    Cow::Owned(kept)
-}
-
-/// Without what moves a cursor; in ASCII where that is asked for, of the same width.
-fn spell(text: &str, ascii: bool) -> Cow<'_, str> {
-    let plain = |c: char| !c.is_control() && (!ascii || c.is_ascii());
-    if text.chars().all(plain) {
-        return Cow::Borrowed(text);
-    }
-    let mut spelt = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            c if c.is_control() => {}
-            c if !ascii || c.is_ascii() => spelt.push(c),
-            'µ' => spelt.push('u'),
-            '–' | '·' | '─' | '╌' => spelt.push('-'),
-            '…' => spelt.push('~'),
-            '│' | '┊' => spelt.push('|'),
-            '└' | '┴' | '┬' | '┼' => spelt.push('+'),
-            '▲' => spelt.push('^'),
-            '▼' => spelt.push('v'),
-            c => (0..c.width().unwrap_or(0)).for_each(|_| spelt.push('?')),
-        }
-    }
-    Cow::Owned(spelt)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -190,8 +140,6 @@ mod tests {
             assert!(canvas.put_cut(0, 0, 5, "shop memory", Style::new()));
         });
         assert_eq!(text, "shop… 84ms");
-        assert_eq!(cut("会計サービス", 6), "会計…");
-        assert_eq!(cut("shop", 0), "");
     }
 
     #[test]
@@ -199,6 +147,6 @@ mod tests {
         let text = line(true, |canvas| {
             canvas.put(0, 0, "5µs 会\u{1b}–│", Style::new());
         });
-        assert_eq!(text, "5us ??-|  ");
+        assert_eq!(text, "5us ?? -| ");
     }
 }

@@ -1,8 +1,9 @@
 //! Times along an axis.
 
 use super::axis::Axis;
-use super::canvas::{Canvas, width};
+use super::canvas::Canvas;
 use crate::console::moment::moment;
+use crate::console::text::width;
 use crate::console::theme::Theme;
 use crate::history::History;
 
