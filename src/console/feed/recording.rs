@@ -2,7 +2,7 @@
 //!
 //! In: an open session file, which may still grow. Out: histories. All but the last 15 minutes before the moment are
 //! folded by the sums of their frames, see [`crate::history::stretch`]; these are kept: four minutes of a frame's sums in
-//! one for the whole recording, single frames as far as [`SINGLES`] bytes go. The invariant: what is kept does not depend
+//! one for the whole recording, single frames as far as `SINGLES` bytes go. The invariant: what is kept does not depend
 //! on the moments asked for, and is shared with the histories that were made of it.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
