@@ -21,11 +21,8 @@ const MARKS: usize = 15;
 
 /// What the panel shows: `histogram · all · response time · last 10 s`.
 pub fn title(scene: &Scene<'_>) -> String {
-    let (measured, ui) = (Measured::of(scene), scene.ui);
-    let title = ["histogram", &measured.name, ui.time.name(), ui.over.name()];
-    let parts = title.into_iter().chain(measured.model_note());
-    let dot = format!(" {} ", scene.theme.glyphs.dot);
-    parts.collect::<Vec<_>>().join(&dot)
+    let more = [scene.ui.time.name(), scene.ui.over.name()];
+    Measured::of(scene).title(scene, "histogram", &more)
 }
 
 /// Draws the panel without a border or a title: short times below, long ones above, as in the heat map.

@@ -21,11 +21,8 @@ const SCALE: usize = 7;
 
 /// What the panel shows: `latency · all · response time · 5 min`.
 pub fn title(scene: &Scene<'_>) -> String {
-    let (dot, ui) = (scene.theme.glyphs.dot, scene.ui);
-    let measured = Measured::of(scene);
-    let title = ["latency", &measured.name, ui.time.name(), ui.span.name()];
-    let parts = title.into_iter().chain(measured.model_note());
-    parts.collect::<Vec<_>>().join(&format!(" {dot} "))
+    let more = [scene.ui.time.name(), scene.ui.span.name()];
+    Measured::of(scene).title(scene, "latency", &more)
 }
 
 /// The time axis of the panel in an area so wide, for who moves the selected moment.

@@ -44,6 +44,14 @@ impl Measured {
         }
     }
 
+    /// A panel's name, that of the steps and what more is to be said, as a title.
+    pub fn title(&self, scene: &Scene<'_>, panel: &str, more: &[&str]) -> String {
+        let parts = [panel, &self.name];
+        let parts = parts.iter().chain(more).copied().chain(self.model_note());
+        let dot = format!(" {} ", scene.theme.glyphs.dot);
+        parts.collect::<Vec<_>>().join(&dot)
+    }
+
     /// The time that is measured, of a step.
     pub fn times<'a>(&self, step: &'a StepBucket) -> &'a Packed {
         match self.time {
@@ -58,7 +66,7 @@ impl Measured {
     }
 
     /// Two words for a title, when users that wait for answers are among those measured.
-    pub fn model_note(&self) -> Option<&'static str> {
+    fn model_note(&self) -> Option<&'static str> {
         match self.models {
             Models::Open => None,
             Models::Closed => Some("closed model"),

@@ -31,11 +31,7 @@ const NUMBER: usize = 7;
 
 /// What the panel shows: `percentiles · all · last 10 s`.
 pub fn title(scene: &Scene<'_>) -> String {
-    let (measured, ui) = (Measured::of(scene), scene.ui);
-    let title = ["percentiles", &measured.name, ui.over.name()];
-    let parts = title.into_iter().chain(measured.model_note());
-    let dot = format!(" {} ", scene.theme.glyphs.dot);
-    parts.collect::<Vec<_>>().join(&dot)
+    Measured::of(scene).title(scene, "percentiles", &[scene.ui.over.name()])
 }
 
 /// Draws the panel without a border or a title: the curves, and the numbers at the marks below them.
