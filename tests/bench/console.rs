@@ -326,6 +326,12 @@ fn replay(day: &Day) {
     let mut screen = open(day);
     screen.until("its overview", |text| on_scrubber(text, day).is_some());
     screen.look_on(Duration::from_secs(1));
+    // Of its time, this is what a machine with nothing else to do would take.
+    println!(
+        "  CPU until then  {:8.0} ms",
+        screen.cpu().as_secs_f64() * 1e3
+    );
+    let before = screen.cpu();
     let mut sim = Sim::new(1, 0, 0, 7);
     let mut times = Vec::new();
     for number in 0..SEEKS {
@@ -350,6 +356,11 @@ fn replay(day: &Day) {
         quantile(&mut times, 0.5),
         times.len(),
         quantile(&mut times, 1.0)
+    );
+    let used = screen.cpu().saturating_sub(before).as_secs_f64();
+    println!(
+        "  CPU a seek      {:8.0} ms, typing included",
+        used * 1e3 / times.len() as f64
     );
 }
 
