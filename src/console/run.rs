@@ -242,6 +242,8 @@ impl Console<'_> {
             }
             Notice::Resized => {
                 let size = self.terminal.measure();
+                // Whole even if the size is the same: one that came and went has cut what was shown.
+                self.terminal.redraw();
                 return self.take_in(Event::Resize(size.0, size.1));
             }
             Notice::Drained => self.pace.free(),
