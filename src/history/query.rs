@@ -120,6 +120,11 @@ impl History {
             .unwrap_or_default()
     }
 
+    /// Requests finished over the whole window. Unlike [`totals`](Self::totals), this merges no distributions.
+    pub fn requests(&self) -> u64 {
+        self.exact.requests()
+    }
+
     /// Likewise, of a selection.
     pub fn totals_of(&self, selection: &Selection, phases: &[usize]) -> Totals {
         let mut totals = self.exact.totals(selection, phases);

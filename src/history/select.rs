@@ -13,6 +13,14 @@ pub struct Selection {
 }
 
 impl Selection {
+    /// No step and no scenario: what is asked of it is about ticks only, and costs next to nothing.
+    pub fn nothing() -> Self {
+        Self {
+            steps: Some(Vec::new()),
+            scenarios: Some(Vec::new()),
+        }
+    }
+
     /// Everything.
     pub fn all() -> Self {
         Self::default()

@@ -415,6 +415,12 @@ impl Exact {
         generator.recorder_seconds += stretch.recorder_sum * seconds;
     }
 
+    /// Requests of all steps in all phases.
+    pub(super) fn requests(&self) -> u64 {
+        let requests = self.cells.values().map(|cell| cell.requests);
+        requests.fold(0, u64::saturating_add)
+    }
+
     /// The sum over `phases`, in their own time; over the whole window, the drain included, when there are none.
     pub(super) fn totals(&self, selection: &Selection, phases: &[usize]) -> Totals {
         let wanted = |phase: Option<usize>| {

@@ -15,8 +15,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::history::History;
-use crate::profile::model::{Scope, Severity};
+use crate::history::{History, Selection};
+use crate::profile::model::Severity;
 use crate::session::record::{EndReason, GatePlan, Happening};
 
 use gates::severity_of;
@@ -322,7 +322,7 @@ fn aborted_by(history: &History) -> (Verdict, String) {
 }
 
 fn weigh_absence(case: &mut Case, history: &History, no_gates: bool) {
-    let no_requests = history.totals(&Scope::All, &[]).requests == 0;
+    let no_requests = history.requests() == 0;
     match (no_gates, no_requests) {
         (false, false) => {}
         (false, true) => case.findings.push("no request finished".into()),
@@ -335,7 +335,8 @@ fn weigh_absence(case: &mut Case, history: &History, no_gates: bool) {
 }
 
 fn weigh_recording(case: &mut Case, history: &History) {
-    let totals = history.totals(&Scope::All, &[]);
+    // Ticks are the same for all, and the distributions are not asked for.
+    let totals = history.totals_of(&Selection::nothing(), &[]);
     if totals.ticks == 0 {
         return case.hold(Verdict::Inconclusive, "no tick was recorded".into());
     }
