@@ -64,8 +64,8 @@ fn latencies(text: &mut String, name: &str, totals: &Totals, time: TimeKind) {
 }
 
 fn series(text: &mut String, history: &History, bucket: &Bucket) {
-    for (index, range) in &bucket.series {
-        if let (Some(name), Some(value)) = (history.names().series.get(*index), range.last) {
+    for (index, range) in bucket.series.iter() {
+        if let (Some(name), Some(value)) = (history.names().series.get(index), range.last) {
             let _ = writeln!(text, "{name}\t{value}");
         }
     }

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use super::merge::{self, Figures, merge};
 use super::packed::Packed;
 use super::select::Selection;
+use super::series::SeriesRanges;
 use super::totals::Totals;
 use crate::session::record::{
     Bottleneck, ErrorKind, GeneratorTick, ScenarioState, ScenarioTick, StepTick,
@@ -50,8 +51,8 @@ pub struct Bucket {
     pub steps: Vec<StepBucket>,
     /// The generator.
     pub generator: GeneratorBucket,
-    /// Series that changed, by index. One that is absent kept its value.
-    pub series: Vec<(usize, Range)>,
+    /// Series that changed. One that is absent kept its value.
+    pub series: SeriesRanges,
 }
 
 /// One step in a bucket.
@@ -314,7 +315,7 @@ impl Bucket {
             scenarios,
             steps: roll_up_steps(parts, figures),
             generator: roll_up_generator(parts, figures),
-            series: merge::series(parts.iter().map(|part| &part.series[..]), carry),
+            series: merge::series(parts.iter().map(|part| &part.series), carry),
         })
     }
 }

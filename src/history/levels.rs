@@ -294,7 +294,7 @@ impl Level {
 }
 
 fn keep_last(carry: &mut Vec<Option<f64>>, bucket: &Bucket) {
-    for &(index, range) in &bucket.series {
+    for (index, range) in bucket.series.iter() {
         if carry.len() <= index {
             carry.resize(index + 1, None);
         }

@@ -8,6 +8,7 @@ use std::cell::RefCell;
 
 use super::bucket::Range;
 use super::packed::{Packed, Packer};
+use super::series::SeriesRanges;
 use crate::session::hist::{MAX_VALUE, index_of};
 use crate::session::two_figures;
 
@@ -88,12 +89,12 @@ pub(super) fn merge<'a>(parts: impl Iterator<Item = &'a Packed>, figures: Figure
 /// What each series did over the parts. `carry` gives what it was before the first of them: a part names only the series
 /// that changed in it, so that one that it does not name kept its value.
 pub(super) fn series<'a>(
-    parts: impl Iterator<Item = &'a [(usize, Range)]>,
+    parts: impl Iterator<Item = &'a SeriesRanges>,
     carry: &[Option<f64>],
-) -> Vec<(usize, Range)> {
+) -> SeriesRanges {
     RANGES.with_borrow_mut(|ranges| {
         for (place, part) in parts.enumerate() {
-            for &(index, range) in part {
+            for (index, range) in part.iter() {
                 if ranges.len() <= index {
                     ranges.resize(index + 1, None);
                 }
@@ -105,15 +106,10 @@ pub(super) fn series<'a>(
                 ranges[index] = Some(before.map_or(range, |before| before.then(range)));
             }
         }
-        let found = ranges.iter().flatten().count();
-        let mut sum = Vec::with_capacity(found);
-        sum.extend(
-            ranges
-                .drain(..)
-                .enumerate()
-                .filter_map(|(index, range)| Some((index, range?))),
-        );
-        sum
+        let ranges = ranges.drain(..).enumerate();
+        ranges
+            .filter_map(|(index, range)| Some((index, range?)))
+            .collect()
     })
 }
 

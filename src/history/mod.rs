@@ -28,6 +28,7 @@ pub mod packed;
 mod query;
 pub mod schedule;
 pub mod select;
+pub mod series;
 pub mod stretch;
 #[cfg(test)]
 mod stretch_tests;
@@ -43,6 +44,7 @@ pub use merge::Figures;
 pub use packed::Packed;
 pub use schedule::Schedule;
 pub use select::Selection;
+pub use series::SeriesRanges;
 pub use stretch::Stretch;
 pub use totals::{GeneratorTotals, PhaseTotals, Totals};
 

@@ -91,7 +91,8 @@ impl From<&Hist> for Packed {
     }
 }
 
-fn put(bytes: &mut Vec<u8>, mut value: u64) {
+/// Appends a number as LEB128.
+pub(super) fn put(bytes: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         bytes.push(value as u8 | 0x80);
         value >>= 7;
@@ -99,7 +100,8 @@ fn put(bytes: &mut Vec<u8>, mut value: u64) {
     bytes.push(value as u8);
 }
 
-fn take(rest: &mut &[u8]) -> Option<u64> {
+/// Takes a number as LEB128 off the front.
+pub(super) fn take(rest: &mut &[u8]) -> Option<u64> {
     // Nearly all are of one byte; charts decode hundreds of thousands of them a frame.
     if let [byte @ 0..0x80, tail @ ..] = *rest {
         *rest = tail;

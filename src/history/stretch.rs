@@ -20,6 +20,9 @@ use crate::session::record::{Event, Exemplar, Gap, Sample};
 use crate::session::trailer::{Course, GeneratorSum, ScenarioSum, StepSum};
 use crate::session::{Aggregates, FrameInfo};
 
+/// More series than any window has. A trailer that names a later one is not believed.
+const MOST_SERIES: usize = 1 << 20;
+
 /// One or more frames of one phase, ready to be folded. Histograms are shared with every history that took it in.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stretch {
@@ -44,11 +47,10 @@ impl Stretch {
         let bucket = match (&sums.course, &sums.generator) {
             (Some(course), Some(generator)) => {
                 // What the ticks are counted by must be what the frame is known to hold.
-                let sound = course.first >= frame.ticks.start.max(1)
-                    && course.last < frame.ticks.end
-                    && course.first <= course.last
-                    && (1..=course.last - course.first + 1).contains(&sums.ticks)
-                    && sums.steps.is_sorted_by(|a, b| a.step < b.step);
+                let sound = course.fits(frame, sums.ticks)
+                    && sums.steps.is_sorted_by(|a, b| a.step < b.step)
+                    && sums.series.is_sorted_by(|a, b| a.0 < b.0)
+                    && sums.series.last().is_none_or(|last| last.0 < MOST_SERIES);
                 sound.then_some(())?;
                 Some(Arc::new(bucket(course, generator, sums, tick_us)))
             }
@@ -94,7 +96,13 @@ impl Stretch {
         self.slow
             .sort_by_key(|slow| std::cmp::Reverse(slow.response));
         self.slow.truncate(super::SLOWEST);
-        self.samples.extend(later.samples);
+        for sample in later.samples {
+            // A history keeps the first of each kind.
+            let kind = |known: &Sample| (known.step, known.kind) == (sample.step, sample.kind);
+            if !self.samples.iter().any(kind) {
+                self.samples.push(sample);
+            }
+        }
         self.events.extend(later.events);
         self.gaps.extend(later.gaps);
         None
@@ -116,7 +124,7 @@ impl Stretch {
             bucket.steps.iter().fold(0, |sum, step| {
                 let service = step.service.as_ref().map_or(0, Packed::bytes);
                 sum + size_of::<StepBucket>() + 300 + step.response.bytes() + service
-            }) + bucket.series.len() * size_of::<(usize, Range)>()
+            }) + bucket.series.bytes()
         };
         self.bucket.as_ref().map_or(0, steps) + 200 * (self.slow.len() + self.events.len()) + 1_000
     }
@@ -163,7 +171,7 @@ impl History {
         for slow in &stretch.slow {
             self.log.keep_slow(slow);
         }
-        for &(index, range) in &bucket.series {
+        for (index, range) in bucket.series.iter() {
             if let Some(value) = self.series.get_mut(index) {
                 *value = range.last;
             }

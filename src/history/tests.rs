@@ -310,7 +310,7 @@ fn series_keep_their_extremes_through_the_rollups() {
     let ranges: Vec<_> = history
         .slots(1, 30, 10)
         .filter_map(|slot| match slot {
-            Slot::Seen(bucket) => Some(bucket.series.first().map(|&(_, range)| range)),
+            Slot::Seen(bucket) => Some(bucket.series.get(0)),
             Slot::Gap { .. } => None,
         })
         .collect();

@@ -14,11 +14,13 @@
 
 use std::collections::BTreeMap;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::check::MAX_TICK;
 use super::frame::{Parsed, TRAILER_MAGIC, skippable_header};
 use super::hist::Hist;
+use super::index::FrameInfo;
 use super::record::{Bottleneck, ErrorKind, Event, Exemplar, Gap, Sample, ScenarioState};
 
 /// Bytes of a footer.
@@ -191,6 +193,53 @@ impl StepSum {
     }
 }
 
+/// The few members of [`Aggregates`] that an overview needs. The others are passed over, which takes a quarter of the
+/// time that reading them does.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Glance {
+    /// Ticks recorded.
+    pub ticks: u64,
+    /// Where they lie.
+    #[serde(default)]
+    pub course: Option<Course>,
+    /// Requests by step.
+    #[serde(default)]
+    pub steps: Vec<StepGlance>,
+    /// The first events, texts cut short.
+    #[serde(default)]
+    pub events: Vec<Event>,
+}
+
+impl Glance {
+    /// Whether what its ticks are counted by is what the frame is known to hold.
+    pub(crate) fn fits(&self, frame: &FrameInfo) -> bool {
+        match &self.course {
+            Some(course) => course.fits(frame, self.ticks),
+            None => self.ticks == 0,
+        }
+    }
+}
+
+impl Course {
+    /// Whether these ticks, this many of them, can lie in the frame.
+    pub(crate) fn fits(&self, frame: &FrameInfo, ticks: u64) -> bool {
+        self.first >= frame.ticks.start.max(1)
+            && self.last < frame.ticks.end
+            && self.first <= self.last
+            && (1..=self.last - self.first + 1).contains(&ticks)
+    }
+}
+
+/// The requests of one step in one frame.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct StepGlance {
+    /// Requests finished.
+    pub requests: u64,
+    /// Failed requests by kind.
+    #[serde(default)]
+    pub errors: BTreeMap<ErrorKind, u64>,
+}
+
 /// Where a frame is and what it covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Footer {
@@ -286,8 +335,9 @@ pub(super) fn check(trailer: &[u8]) -> Option<Footer> {
     sound.then_some(footer)
 }
 
-/// The sums in a whole trailer that [`check`] has accepted; `None` if they are not readable.
-pub(super) fn aggregates(trailer: &[u8]) -> Option<Aggregates> {
+/// The sums in a whole trailer that [`check`] has accepted, or the part of them that is asked for; `None` if they are not
+/// readable.
+pub(super) fn sums<T: DeserializeOwned>(trailer: &[u8]) -> Option<T> {
     let body = trailer.get(8..trailer.len().checked_sub(FOOTER)?)?;
     let size = zstd::zstd_safe::get_frame_content_size(body).ok()??;
     let json = zstd::bulk::decompress(body, (size as usize).min(MAX_JSON)).ok()?;

@@ -2,7 +2,7 @@
 //!
 //! A simulated window of `STORMDECK_BENCH_HOURS` (24 unless said otherwise) as in `session.rs`: 8 steps with about 60
 //! requests a second, half of them with service times of their own, 300 series. It is recorded by another process, so
-//! that the memory printed is that of reading. Times are what one waits, from asking to the event. In brackets: what they
+//! that the memory printed is that of reading; with `STORMDECK_BENCH_FILE` it is kept there for the next run. Times are what one waits, from asking to the event. In brackets: what they
 //! should be under.
 
 #![allow(clippy::expect_used, clippy::unused_self)]
@@ -24,6 +24,8 @@ use stormdeck::session::Writer;
 
 /// Set for the process that records: the file.
 const RECORD: &str = "STORMDECK_BENCH_RECORD";
+/// Where the recording is kept from one run to the next; made anew each time when this is not set.
+const FILE: &str = "STORMDECK_BENCH_FILE";
 
 fn main() {
     // Cargo runs benches without this argument in `cargo test`; there is nothing to test here.
@@ -39,12 +41,15 @@ fn main() {
         return record(Path::new(&path), ticks);
     }
     let dir = tempfile::tempdir().expect("a temporary directory");
-    let path = dir.path().join("bench.jsonl.zst");
-    let recorded = std::process::Command::new(std::env::current_exe().expect("this program"))
-        .arg("--bench")
-        .env(RECORD, &path)
-        .status();
-    assert!(recorded.expect("another process").success());
+    let kept = std::env::var_os(FILE).map(std::path::PathBuf::from);
+    let path = kept.unwrap_or_else(|| dir.path().join("bench.jsonl.zst"));
+    if !path.exists() {
+        let recorded = std::process::Command::new(std::env::current_exe().expect("this program"))
+            .arg("--bench")
+            .env(RECORD, &path)
+            .status();
+        assert!(recorded.expect("another process").success());
+    }
     println!("{ticks} ticks, 8 steps at 60/s, 12 histograms, 300 series");
     replay(&path, ticks);
     attach(&path);

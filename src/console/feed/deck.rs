@@ -119,7 +119,10 @@ impl<S: Fn(Event) + Send + Clone + 'static> Deck<S> {
             }
             _ => None,
         };
-        let due = [playing, self.overview, self.log_due]
+        // For the moments that will be sought, while nothing else is due.
+        let behind = self.recording.as_ref().is_some_and(Recording::is_behind);
+        let gathering = behind.then(Instant::now);
+        let due = [playing, self.overview, self.log_due, gathering]
             .into_iter()
             .flatten()
             .min();
@@ -152,7 +155,7 @@ impl<S: Fn(Event) + Send + Clone + 'static> Deck<S> {
         match self.kind {
             Kind::Recording => self.seek(1)?,
             Kind::Live => {
-                recording.survey(|| stop.stopped())?;
+                while !stop.stopped() && recording.gather()? {}
                 self.attach()?;
             }
             Kind::Stream => {}
@@ -288,6 +291,8 @@ impl<S: Fn(Event) + Send + Clone + 'static> Deck<S> {
         }
         if past(self.overview) {
             self.glance(now)?;
+        } else if let Some(recording) = self.recording.as_mut().filter(|it| it.is_behind()) {
+            recording.gather()?;
         }
         self.play(now)
     }

@@ -26,6 +26,7 @@ use std::time::Duration;
 
 use super::event::{Event, Speed};
 
+mod count;
 mod deck;
 mod live;
 mod log;

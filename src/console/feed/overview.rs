@@ -3,7 +3,8 @@
 //! In: what was counted, by frame or by tick. Out: [`Overview`]. The invariant: every request counted is in the cells
 //! that its stretch lies in, shared by how much of it lies in each.
 
-use super::recording::{Count, Recording};
+use super::count::Count;
+use super::recording::Recording;
 use crate::console::model::{Cell, Overview};
 use crate::session::ReadError;
 

@@ -12,21 +12,18 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use super::places;
+use super::count::Counted;
 use super::play::Player;
-use crate::console::model::Place;
-use crate::history::{History, MINUTES, MINUTES_JOINED, StepBucket, Stretch, full_ticks};
-use crate::session::record::{Event, Key, Names, Record, StepTick, Tick, Window};
+use crate::history::{History, MINUTES, MINUTES_JOINED, Stretch, full_ticks};
+use crate::session::record::{Key, Names, Record, Window};
 use crate::session::{FrameInfo, Index, ReadError};
 
 /// Memory that the sums of single frames may take, bytes.
 const SINGLES: usize = 7 << 20;
 /// Frames whose sums are decoded at once, by all cores.
-const AHEAD: usize = 64;
+pub(super) const AHEAD: usize = 64;
 /// Records that are handed over at once between the thread that reads and the one that folds.
 const PORTION: usize = 64;
-/// Up to this many frames an overview is made of ticks.
-const FINE_FRAMES: usize = 40;
 
 /// A session file with what is known of it.
 #[derive(Debug)]
@@ -35,17 +32,16 @@ pub struct Recording {
     length: u64,
     index: Index,
     window: Option<Window>,
-    names: Names,
+    pub(super) names: Names,
     singles: Singles,
     joined: BTreeMap<u64, Joined>,
     /// The cell that is not whole yet: its number, and what was joined of it.
     joining: Option<(u64, Joined)>,
-    /// Frames that are part of `joined`, `joining`, `counts` and `places`.
-    surveyed: usize,
-    counts: Vec<Count>,
-    /// Whether `counts` is of ticks, not of frames.
-    fine: bool,
-    places: Vec<Place>,
+    /// Frames that are part of `joined` and `joining`.
+    gathered: usize,
+    /// They could not be read the last time, and are not tried again before they are needed.
+    unreadable: bool,
+    pub(super) counted: Counted,
     /// How far before a moment frames are folded one by one, µs.
     pub(super) apart_us: u64,
 }
@@ -67,15 +63,6 @@ struct Singles {
     bytes: usize,
 }
 
-/// What was counted from one tick up to another.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Count {
-    pub ticks: (u64, u64),
-    pub seen: u64,
-    pub requests: u64,
-    pub failed: u64,
-}
-
 impl Recording {
     /// Takes a look at an open session file.
     pub fn of(file: File) -> Result<Self, ReadError> {
@@ -90,10 +77,9 @@ impl Recording {
             singles: Singles::default(),
             joined: BTreeMap::new(),
             joining: None,
-            surveyed: 0,
-            counts: Vec::new(),
-            fine: true,
-            places: Vec::new(),
+            gathered: 0,
+            unreadable: false,
+            counted: Counted::default(),
             apart_us: MINUTES,
         };
         recording.look()?;
@@ -203,6 +189,9 @@ impl Recording {
             history.apply(&Record::Window(Box::new(window.clone())));
         }
         let old = tick.saturating_sub(self.apart_us / self.tick_us());
+        let frames = &self.index.frames;
+        let apart = frames.partition_point(|frame| frame.ticks.end <= old);
+        while self.gathered < apart && self.gather()? {}
         let mut next = 0;
         while next < place {
             let cell = self.cell(&self.index.frames[next]);
@@ -267,55 +256,70 @@ impl Recording {
             self.index.frames[*place].has_trailer() && !known
         };
         let wanted: Vec<usize> = (place..end).take(AHEAD).filter(unknown).collect();
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let part = wanted.len().div_ceil(cores.min(4)).max(8);
-        let this = &*self;
-        let decoded = std::thread::scope(|scope| {
-            let parts: Vec<_> = wanted
-                .chunks(part)
-                .map(|part| scope.spawn(move || this.decode(part)))
-                .collect();
-            let died = |_| Err(io::Error::other("a thread that decodes sums died"));
-            parts
-                .into_iter()
-                .map(|part| part.join().unwrap_or_else(died))
-                .collect::<io::Result<Vec<_>>>()
-        })?;
-        for (place, stretch) in wanted.into_iter().zip(decoded.into_iter().flatten()) {
+        let decoded = self.on_all_cores(&wanted, Self::decode)?;
+        for (place, stretch) in wanted.into_iter().zip(decoded) {
             self.singles.keep(place, stretch.map(Arc::new));
         }
         Ok(())
     }
 
-    fn decode(&self, places: &[usize]) -> io::Result<Vec<Option<Stretch>>> {
-        let decode = |&place: &usize| {
-            let frame = &self.index.frames[place];
-            let sums = self.index.aggregates(frame)?;
-            Ok(sums.and_then(|sums| Stretch::of(frame, &sums, self.tick_us())))
-        };
-        places.iter().map(decode).collect()
+    /// Does the same for each of these frames, in order.
+    pub(super) fn on_all_cores<T: Send>(
+        &self,
+        places: &[usize],
+        each: impl Fn(&Self, &FrameInfo) -> io::Result<T> + Sync,
+    ) -> io::Result<Vec<T>> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let part = places.len().div_ceil(cores.min(4)).max(8);
+        let each = |&place: &usize| each(self, &self.index.frames[place]);
+        let each = &each;
+        let done = std::thread::scope(|scope| {
+            let parts: Vec<_> = places
+                .chunks(part)
+                .map(|part| scope.spawn(move || part.iter().map(each).collect()))
+                .collect();
+            let died = |_| Err(io::Error::other("a thread that decodes sums died"));
+            parts
+                .into_iter()
+                .map(|part| part.join().unwrap_or_else(died))
+                .collect::<io::Result<Vec<Vec<T>>>>()
+        })?;
+        Ok(done.into_iter().flatten().collect())
     }
 
-    /// Takes in the sums of frames that are new, for the overview and for histories to come. Stops early when `stop`
-    /// says so.
-    pub(super) fn survey(&mut self, stop: impl Fn() -> bool) -> Result<(), ReadError> {
-        while let Some(frame) = self.index.frames.get(self.surveyed).cloned() {
-            if !frame.has_trailer() && self.surveyed + 1 == self.index.frames.len() {
-                break;
+    fn decode(&self, frame: &FrameInfo) -> io::Result<Option<Stretch>> {
+        let sums = self.index.aggregates(frame)?;
+        Ok(sums.and_then(|sums| Stretch::of(frame, &sums, self.tick_us())))
+    }
+
+    /// Whether there are sums left to gather.
+    pub(super) fn is_behind(&self) -> bool {
+        let last = self.index.frames.len().saturating_sub(1);
+        let next = self.index.frames.get(self.gathered);
+        !self.unreadable && next.is_some_and(|next| next.has_trailer() || self.gathered < last)
+    }
+
+    /// Joins the sums of the next frames for histories to come, about as many as are decoded at once. False when there
+    /// are no more.
+    pub(super) fn gather(&mut self) -> io::Result<bool> {
+        let end = self.gathered.saturating_add(AHEAD);
+        while self.gathered < end {
+            let Some(frame) = self.index.frames.get(self.gathered).cloned() else {
+                return Ok(false);
+            };
+            if !frame.has_trailer() && self.gathered + 1 == self.index.frames.len() {
+                return Ok(false);
             }
-            if stop() {
-                return Ok(());
-            }
-            let single = self.single(self.surveyed, self.index.frames.len())?;
-            self.join(&frame, single.as_deref());
-            self.count(&frame, single.as_deref())?;
-            self.surveyed += 1;
+            let single = self.single(self.gathered, end.min(self.index.frames.len()));
+            self.unreadable = single.is_err();
+            self.join(&frame, single?.as_deref());
+            self.gathered += 1;
         }
-        Ok(())
+        Ok(true)
     }
 
     fn join(&mut self, frame: &FrameInfo, stretch: Option<&Stretch>) {
-        let (place, cell) = (self.surveyed, self.cell(frame));
+        let (place, cell) = (self.gathered, self.cell(frame));
         if self.joining.as_ref().is_some_and(|&(open, _)| open != cell)
             && let Some((whole, joined)) = self.joining.take()
         {
@@ -344,96 +348,6 @@ impl Recording {
             stretches.extend(rest);
         }
     }
-
-    fn count(&mut self, frame: &FrameInfo, stretch: Option<&Stretch>) -> Result<(), ReadError> {
-        if self.fine && self.surveyed >= FINE_FRAMES {
-            self.fine = false;
-            self.counts = by_frame(&self.counts, &self.index.frames[..self.surveyed]);
-        }
-        match stretch {
-            Some(stretch) if !self.fine => {
-                self.counts.extend(stretch.bucket().map(|bucket| Count {
-                    ticks: (bucket.from, bucket.to),
-                    seen: bucket.ticks,
-                    requests: bucket.steps.iter().map(|step| step.requests).sum(),
-                    failed: bucket.steps.iter().map(StepBucket::failed).sum(),
-                }));
-                let places = self.places_of(stretch.events());
-                self.places.extend(places);
-            }
-            Some(_) | None => {
-                let (counts, places) = self.read_counts(frame)?;
-                self.counts.extend(counts);
-                self.places.extend(places);
-            }
-        }
-        Ok(())
-    }
-
-    /// What is counted and where to jump in a frame, by its records.
-    fn read_counts(&self, frame: &FrameInfo) -> Result<(Vec<Count>, Vec<Place>), ReadError> {
-        let (mut counts, mut events) = (Vec::new(), Vec::new());
-        let mut reader = self.index.read_frame(frame)?;
-        while let Some(record) = reader.next_record()? {
-            match record {
-                Record::Tick(tick) => counts.push(Count::of(&tick)),
-                Record::Event(event) => events.push(event),
-                Record::Key(_)
-                | Record::Window(_)
-                | Record::Sample(_)
-                | Record::Gap(_)
-                | Record::End(_)
-                | Record::Unknown => {}
-            }
-        }
-        let places = self.places_of(&events);
-        Ok((counts, places))
-    }
-
-    /// Everything counted and every place so far, the frame that is being written included.
-    pub(super) fn glance(&self) -> Result<(Vec<Count>, Vec<Place>), ReadError> {
-        let (mut counts, mut places) = (self.counts.clone(), self.places.clone());
-        for frame in self.index.frames.get(self.surveyed..).unwrap_or_default() {
-            let (more, later) = self.read_counts(frame)?;
-            counts.extend(more);
-            places.extend(later);
-        }
-        Ok((counts, places))
-    }
-
-    fn places_of(&self, events: &[Event]) -> Vec<Place> {
-        places::of_events(events, self.tick_us(), &self.names, self.window.as_ref())
-    }
-}
-
-impl Count {
-    fn of(tick: &Tick) -> Self {
-        Self {
-            ticks: (tick.n, tick.n),
-            seen: 1,
-            requests: tick.steps.iter().map(|step| step.requests).sum(),
-            failed: tick.steps.iter().map(StepTick::failed).sum(),
-        }
-    }
-}
-
-/// Counts of ticks, joined to those of frames.
-fn by_frame(counts: &[Count], frames: &[FrameInfo]) -> Vec<Count> {
-    let mut rest = counts;
-    let mut joined = Vec::new();
-    for frame in frames {
-        let (held, later) = rest.split_at(rest.partition_point(|c| c.ticks.0 < frame.ticks.end));
-        rest = later;
-        if let (Some(first), Some(last)) = (held.first(), held.last()) {
-            joined.push(Count {
-                ticks: (first.ticks.0, last.ticks.1),
-                seen: held.iter().map(|count| count.seen).sum(),
-                requests: held.iter().map(|count| count.requests).sum(),
-                failed: held.iter().map(|count| count.failed).sum(),
-            });
-        }
-    }
-    joined
 }
 
 impl Singles {

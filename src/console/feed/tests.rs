@@ -196,7 +196,7 @@ fn what_is_kept_of_four_minutes_at_a_time_says_the_same_as_their_frames() {
     write(&path, 2_100);
     let mut recording = Recording::of(File::open(&path).unwrap()).unwrap();
     recording.apart_us = 180_000_000;
-    recording.survey(|| false).unwrap();
+    while recording.gather().unwrap() {}
     for tick in [2_000, 1_500, 1_201, 1_700, 2_100] {
         let (found, _) = recording.history(tick).unwrap();
         assert_agree(&found, &exact(2_100, tick));

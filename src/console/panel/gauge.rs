@@ -4,7 +4,7 @@
 
 use super::Scene;
 use crate::console::widget::{Axis, Column};
-use crate::history::{Bucket, Slot};
+use crate::history::{Bucket, Range, Slot};
 use crate::profile::expect::Cmp;
 use crate::profile::units;
 use crate::session::record::GaugePlan;
@@ -255,14 +255,13 @@ struct Values {
 
 /// The course of each series over the columns of an axis.
 fn courses(scene: &Scene<'_>, axis: &Axis, indexes: &[Option<usize>]) -> Vec<Vec<Column<Values>>> {
+    let rows = by_index(indexes);
     let changes = axis.fold(
         scene.history,
         |changes: &mut Vec<Option<Values>>, bucket| {
             changes.resize(indexes.len(), None);
-            for (change, index) in changes.iter_mut().zip(indexes) {
-                let Some(range) = index.and_then(|index| range_of(bucket, index)) else {
-                    continue;
-                };
+            for (row, range) in ranges_of(bucket, &rows) {
+                let change = &mut changes[row];
                 let before = change.unwrap_or(Values {
                     min: f64::INFINITY,
                     max: f64::NEG_INFINITY,
@@ -300,12 +299,30 @@ fn courses(scene: &Scene<'_>, axis: &Axis, indexes: &[Option<usize>]) -> Vec<Vec
         .collect()
 }
 
-fn range_of(bucket: &Bucket, index: usize) -> Option<crate::history::Range> {
-    let place = bucket
+/// Index of the series and row, ascending.
+fn by_index(indexes: &[Option<usize>]) -> Vec<(usize, usize)> {
+    let rows = indexes.iter().enumerate();
+    let mut rows: Vec<_> = rows
+        .filter_map(|(row, index)| Some(((*index)?, row)))
+        .collect();
+    rows.sort_unstable();
+    rows
+}
+
+/// The rows whose series changed in a bucket; `rows` as from [`by_index`].
+fn ranges_of(bucket: &Bucket, rows: &[(usize, usize)]) -> impl Iterator<Item = (usize, Range)> {
+    let mut rest = rows;
+    let end = rows.last().map_or(0, |&(index, _)| index + 1);
+    bucket
         .series
-        .binary_search_by_key(&index, |series| series.0)
-        .ok()?;
-    Some(bucket.series[place].1)
+        .iter()
+        .take_while(move |&(index, _)| index < end)
+        .flat_map(move |(index, range)| {
+            rest = &rest[rest.partition_point(|row| row.0 < index)..];
+            let (here, later) = rest.split_at(rest.partition_point(|row| row.0 == index));
+            rest = later;
+            here.iter().map(move |&(_, row)| (row, range))
+        })
 }
 
 /// What each series was before the first column. Only those are looked for that did not change in it.
@@ -327,16 +344,15 @@ fn before(
             // Nothing has changed since before the first column.
             None => found[row] = scene.history.series(index),
             Some(0) => {}
-            Some(_) => wanted.push((row, index)),
+            Some(_) => wanted.push((index, row)),
         }
     }
+    wanted.sort_unstable();
     if !wanted.is_empty() && axis.from_tick > 1 {
         for slot in scene.history.slots(1, axis.from_tick - 1, 1) {
             let Slot::Seen(bucket) = slot else { continue };
-            for &(row, index) in &wanted {
-                if let Some(range) = range_of(&bucket, index) {
-                    found[row] = range.last;
-                }
+            for (row, range) in ranges_of(&bucket, &wanted) {
+                found[row] = range.last;
             }
         }
     }
