@@ -118,8 +118,14 @@ impl ProfileArgs {
 
 /// Runs the command line and gives its exit code.
 pub fn main() -> ExitCode {
-    let Some(command) = Cli::parse().command else {
-        return run::demo();
+    let command = match Cli::parse().command {
+        Some(command) => command,
+        None if console::has_terminal() => return run::demo(),
+        // Nobody looks: to say what there is helps more than two minutes of demo.
+        None => {
+            tell(&Cli::command().render_help().to_string());
+            return ExitCode::from(COULD_NOT);
+        }
     };
     match command {
         Command::Run(args) => run::run(&args),

@@ -18,7 +18,7 @@ use crate::session::record::{self, EndReason, Gap, Record};
 use crate::verdict::format::{count_short, duration_short, factor, percent, rate_short};
 use crate::verdict::{GateSpec, State, live};
 
-/// An event in words, and who did it.
+/// An event in words.
 pub type Tell = fn(&History, &record::Event) -> String;
 
 /// Prints what the inbox brings until the window is over, whoever reads has seen enough, or a signal says so.
@@ -115,11 +115,10 @@ impl Plain {
             Record::Tick(_) => self.tick().unwrap_or_default(),
             Record::Event(event) => {
                 let text = (self.tell)(&self.history, event);
+                let by = event.by.as_deref();
+                let by = by.map(|by| format!(" (by {by})")).unwrap_or_default();
                 let at = moment(&self.history, event.at);
-                clean(&format!(
-                    "{at}  event: {text}
-"
-                ))
+                clean(&format!("{at}  event: {text}{by}\n"))
             }
             Record::Gap(Gap { from, to, why }) => {
                 let count = to.saturating_sub(*from).saturating_add(1);

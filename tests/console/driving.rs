@@ -83,7 +83,6 @@ fn every_view_the_help_and_the_palette_are_a_key_away() {
     pty.send("1");
     pty.shows(views[5].1);
 
-    pty.resize(120, 20);
     pty.send("?");
     pty.shows("keys · 1 of");
     pty.shows("show the keys");
@@ -91,7 +90,6 @@ fn every_view_the_help_and_the_palette_are_a_key_away() {
     pty.shows("keys · 2 of");
     pty.send("\x1b");
     pty.hides("keys · 2 of");
-    pty.resize(120, 36);
 
     pty.send(" ");
     pty.shows("FROZEN");
