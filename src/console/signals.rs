@@ -7,7 +7,7 @@
 use std::io;
 use std::thread;
 
-use rustix::process::{Pid, Signal, getpgid, getpgrp, getpid, getsid, kill_current_process_group};
+use rustix::process::{Signal, getpid, kill_current_process_group};
 use tokio::signal::unix::{self, SignalKind};
 
 use super::inbox::{Notice, Sender};
@@ -86,27 +86,46 @@ pub fn stop_here() -> Result<(), String> {
 /// Whether some shell watches over this process: going up from parent to parent, one in the same session that is not of
 /// our job. Without one (the only program of a tmux window, say), nobody would ever continue us.
 fn has_shell() -> bool {
-    let Ok(session) = getsid(None) else {
+    let us = getpid().as_raw_nonzero().get();
+    let Some(ours) = Kin::of(us) else {
         return false;
     };
-    let job = getpgrp();
-    let mut at = parent(getpid());
-    while let Some(process) = at {
-        match (getsid(Some(process)), getpgid(Some(process))) {
-            (Ok(its), Ok(group)) if its == session && group == job => at = parent(process),
-            (Ok(its), Ok(_)) => return its == session,
-            (Err(_), _) | (_, Err(_)) => return false,
+    let mut at = ours.parent;
+    while let Some(kin) = Kin::of(at) {
+        if (kin.session, kin.group) != (ours.session, ours.group) {
+            return kin.session == ours.session;
         }
+        at = kin.parent;
     }
     false
 }
 
-fn parent(of: Pid) -> Option<Pid> {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", of.as_raw_nonzero())).ok()?;
-    // The name of the program, in parentheses, may hold anything.
-    let after = stat.rsplit_once(')')?.1;
-    let parent = after.split_whitespace().nth(1)?.parse().ok()?;
-    Pid::from_raw(parent)
+/// Where a process stands among the others. A number is 0 where what it names is outside of the container that we are in;
+/// the safe calls for the same take for granted that this cannot be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Kin {
+    parent: i32,
+    group: i32,
+    session: i32,
+}
+
+impl Kin {
+    fn of(process: i32) -> Option<Self> {
+        Self::read(&std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?)
+    }
+
+    /// From a line as `proc_pid_stat(5)` describes it.
+    fn read(stat: &str) -> Option<Self> {
+        // The name of the program, in parentheses, may hold anything.
+        let after = stat.rsplit_once(')')?.1;
+        let mut numbers = after.split_whitespace().skip(1).map(str::parse);
+        let mut next = || numbers.next()?.ok();
+        Some(Self {
+            parent: next()?,
+            group: next()?,
+            session: next()?,
+        })
+    }
 }
 
 #[cfg(test)]
@@ -131,7 +150,23 @@ mod tests {
     }
 
     #[test]
-    fn the_parent_of_a_process_is_known() {
-        assert_eq!(parent(getpid()), rustix::process::getppid());
+    fn where_a_process_stands_is_known() {
+        let us = Kin::of(getpid().as_raw_nonzero().get()).unwrap();
+        let parent = rustix::process::getppid().map_or(0, |pid| pid.as_raw_nonzero().get());
+        assert_eq!(us.parent, parent);
+        assert_eq!(us.group, rustix::process::getpgrp().as_raw_nonzero().get());
+    }
+
+    #[test]
+    fn a_parent_outside_of_the_container_is_no_mistake() {
+        let kin = Kin::read("1 (a) b) S 0 0 0 34816 17 4194560 1060").unwrap();
+        let outside = Kin {
+            parent: 0,
+            group: 0,
+            session: 0,
+        };
+        assert_eq!(kin, outside);
+        assert_eq!(Kin::read("1 (cut short) S 0"), None);
+        assert_eq!(Kin::read(""), None);
     }
 }

@@ -151,7 +151,11 @@ impl Pty {
             }
             let left = deadline.saturating_duration_since(Instant::now());
             let picture = self.parser.screen().contents();
-            assert!(!over, "the program ended before: {what}\n{picture}");
+            assert!(
+                !over,
+                "the program ended before: {what}\n{picture}\nand wrote at last: {:?}",
+                self.last_written(2000)
+            );
             assert!(!left.is_zero(), "waited in vain for: {what}\n{picture}");
             let reading = self.shared.reading.lock().unwrap();
             let nothing_new =
@@ -194,6 +198,11 @@ impl Pty {
     pub fn written_after(&self, bytes: usize) -> String {
         let reading = self.shared.reading.lock().unwrap();
         String::from_utf8_lossy(&reading.bytes[bytes..]).into_owned()
+    }
+
+    /// The last so many bytes that it wrote: what scrolled off the screen, too.
+    fn last_written(&self, bytes: usize) -> String {
+        self.written_after(self.bytes().saturating_sub(bytes))
     }
 
     /// Gives the terminal another size, which the program is told by a signal.
