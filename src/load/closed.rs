@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use tokio::task::spawn_local;
 
 use super::clock::Nanos;
-use super::executor::{Counts, Executor, add, state};
+use super::executor::{Counts, Executor, Orders, add};
 use super::meter::Gauge;
 use super::schedule::Curve;
 use super::work::{Bench, Turn, Work};
@@ -57,16 +57,13 @@ pub(super) struct Closed<W> {
     bench: Bench<W>,
     /// Users wanted, over all workers, now and later.
     curve: RefCell<Curve>,
-    /// What is wanted while the scenario runs.
-    wanted: RefCell<Curve>,
     quota: Option<Arc<Quota>>,
     /// Journeys begun by this worker, which number them without a quota.
     iterations: Cell<u64>,
     counts: Rc<Counts>,
     /// One for each user of this worker that ever ran.
     seats: RefCell<Vec<Rc<Seat>>>,
-    running: Cell<bool>,
-    draining: Cell<bool>,
+    orders: Orders,
     changed: Notify,
 }
 
@@ -79,28 +76,16 @@ struct Seat {
 }
 
 impl<W: Work> Closed<W> {
-    /// Users follow `wanted` if the scenario is running, else there are none.
-    pub fn new(
-        bench: Bench<W>,
-        wanted: Curve,
-        quota: Option<Arc<Quota>>,
-        running: bool,
-    ) -> Rc<Self> {
-        let curve = if running {
-            wanted.clone()
-        } else {
-            Curve::default()
-        };
+    /// Users follow `orders`.
+    pub fn new(bench: Bench<W>, quota: Option<Arc<Quota>>, orders: Orders) -> Rc<Self> {
         Rc::new(Self {
             bench,
-            curve: RefCell::new(curve),
-            wanted: RefCell::new(wanted),
+            curve: RefCell::new(orders.curve()),
             quota,
             iterations: Cell::new(0),
             counts: Rc::default(),
             seats: RefCell::default(),
-            running: Cell::new(running),
-            draining: Cell::new(false),
+            orders,
             changed: Notify::new(),
         })
     }
@@ -110,7 +95,7 @@ impl<W: Work> Closed<W> {
         let meter = &self.bench.meter;
         // A clock that has yet to begin stands at 0, where users may be wanted already.
         meter.sleep_until(1).await;
-        while !self.draining.get() && !self.is_used_up() {
+        while !self.orders.is_draining() && !self.is_used_up() {
             let now = meter.now();
             let here = self.users_here(self.curve.borrow().users(now));
             self.seat(here);
@@ -230,7 +215,7 @@ impl<W: Work> Gauge for Closed<W> {
             state: if done {
                 ScenarioState::Done
             } else {
-                state(self.running.get(), self.draining.get())
+                self.orders.state()
             },
             asked: asked as f64,
             connections: self.bench.work.connections(),
@@ -244,31 +229,16 @@ impl<W: Work> Gauge for Closed<W> {
 }
 
 impl<W: Work> Executor for Closed<W> {
-    fn set_curve(&self, at: Nanos, curve: &Curve) {
-        let mut wanted = self.wanted.borrow_mut();
-        wanted.splice(at, curve);
-        wanted.forget(at.min(self.bench.meter.now()));
-        drop(wanted);
-        if self.running.get() {
-            self.follow(at, curve);
-        }
+    fn orders(&self) -> &Orders {
+        &self.orders
     }
 
-    fn start(&self, at: Nanos) {
-        if !self.draining.get() && !self.running.replace(true) {
-            self.follow(at, &self.wanted.borrow());
-        }
-    }
-
-    fn stop(&self, at: Nanos) {
-        if self.running.replace(false) {
-            self.follow(at, &Curve::default());
-        }
-    }
-
-    fn drain(&self, now: Nanos) {
-        self.draining.set(true);
-        self.follow(now, &Curve::default());
+    fn follow(&self, at: Nanos, curve: &Curve) {
+        let mut current = self.curve.borrow_mut();
+        current.splice(at, curve);
+        current.forget(at.min(self.bench.meter.now()));
+        drop(current);
+        self.changed.notify_one();
     }
 
     fn is_idle(&self) -> bool {
@@ -280,16 +250,6 @@ impl<W: Work> Executor for Closed<W> {
         if self.is_used_up() {
             self.changed.notify_one();
         }
-    }
-}
-
-impl<W: Work> Closed<W> {
-    fn follow(&self, at: Nanos, curve: &Curve) {
-        let mut current = self.curve.borrow_mut();
-        current.splice(at, curve);
-        current.forget(at.min(self.bench.meter.now()));
-        drop(current);
-        self.changed.notify_one();
     }
 }
 

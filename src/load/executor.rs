@@ -1,6 +1,6 @@
 //! What the open and the closed executor have in common: how a worker steers them, and what they count.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use super::clock::Nanos;
@@ -10,18 +10,89 @@ use crate::session::record::{ScenarioState, ScenarioTick};
 
 /// A scenario on one worker, as its worker sees it. None of this is on a request's path.
 pub(super) trait Executor: Gauge {
-    /// From `at` on, the load follows `curve`, at once or when the scenario is started.
-    fn set_curve(&self, at: Nanos, curve: &Curve);
-    /// Puts load from `at` on.
-    fn start(&self, at: Nanos);
-    /// Puts no load from `at` on; what is in flight goes on.
-    fn stop(&self, at: Nanos);
-    /// Starts nothing new, for good.
-    fn drain(&self, now: Nanos);
+    /// What it was told to do.
+    fn orders(&self) -> &Orders;
+    /// Puts the load that `curve` asks for from `at` on.
+    fn follow(&self, at: Nanos, curve: &Curve);
     /// Whether nothing is in flight and no user is left.
     fn is_idle(&self) -> bool;
     /// Called now and then, at least once a recording interval.
     fn look_after(&self) {}
+
+    /// From `at` on, the load follows `curve`, at once or when the scenario is started.
+    fn set_curve(&self, at: Nanos, now: Nanos, curve: &Curve) {
+        let orders = self.orders();
+        let mut wanted = orders.wanted.borrow_mut();
+        wanted.splice(at, curve);
+        wanted.forget(at.min(now));
+        drop(wanted);
+        if orders.running.get() {
+            self.follow(at, curve);
+        }
+    }
+
+    /// Puts load from `at` on.
+    fn start(&self, at: Nanos) {
+        let orders = self.orders();
+        if !orders.draining.get() && !orders.running.replace(true) {
+            self.follow(at, &orders.wanted.borrow());
+        }
+    }
+
+    /// Puts no load from `at` on; what is in flight goes on.
+    fn stop(&self, at: Nanos) {
+        if self.orders().running.replace(false) {
+            self.follow(at, &Curve::default());
+        }
+    }
+
+    /// Starts nothing new, for good.
+    fn drain(&self, now: Nanos) {
+        self.orders().draining.set(true);
+        self.follow(now, &Curve::default());
+    }
+}
+
+/// What a scenario was told to do.
+#[derive(Debug, Default)]
+pub(super) struct Orders {
+    /// What is wanted while the scenario runs.
+    wanted: RefCell<Curve>,
+    running: Cell<bool>,
+    draining: Cell<bool>,
+}
+
+impl Orders {
+    pub fn new(wanted: Curve, running: bool) -> Self {
+        Self {
+            wanted: RefCell::new(wanted),
+            running: Cell::new(running),
+            draining: Cell::new(false),
+        }
+    }
+
+    /// Whether nothing new is to be started, for good.
+    pub fn is_draining(&self) -> bool {
+        self.draining.get()
+    }
+
+    /// What is to be followed at first: nothing unless the scenario is running.
+    pub fn curve(&self) -> Curve {
+        if self.running.get() {
+            self.wanted.borrow().clone()
+        } else {
+            Curve::default()
+        }
+    }
+
+    /// State while load is put, or is not.
+    pub fn state(&self) -> ScenarioState {
+        match (self.draining.get(), self.running.get()) {
+            (true, _) => ScenarioState::Draining,
+            (false, true) => ScenarioState::Running,
+            (false, false) => ScenarioState::Stopped,
+        }
+    }
 }
 
 /// Counts of one scenario on one worker.
@@ -86,14 +157,5 @@ impl Drop for InFlight {
         if self.finished {
             add(&self.counts.finished, 1);
         }
-    }
-}
-
-/// State while it puts load, or does not.
-pub(super) fn state(running: bool, draining: bool) -> ScenarioState {
-    match (draining, running) {
-        (true, _) => ScenarioState::Draining,
-        (false, true) => ScenarioState::Running,
-        (false, false) => ScenarioState::Stopped,
     }
 }

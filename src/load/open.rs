@@ -4,7 +4,7 @@
 //! when `max_in_flight` is reached. The invariant: an arrival keeps its due time however late it is taken up, so what
 //! the generator or a full pool costs is in the response time.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use tokio::sync::Notify;
@@ -12,7 +12,7 @@ use tokio::task::spawn_local;
 
 use super::arrivals::{Arrival, Arrivals};
 use super::clock::Nanos;
-use super::executor::{Counts, Executor, InFlight, add, state};
+use super::executor::{Counts, Executor, InFlight, Orders, add};
 use super::meter::Gauge;
 use super::schedule::Curve;
 use super::work::{Bench, Turn, Work};
@@ -26,40 +26,29 @@ const BATCH: usize = 128;
 pub(super) struct Open<W> {
     bench: Bench<W>,
     arrivals: RefCell<Arrivals>,
-    /// What is wanted while the scenario runs.
-    wanted: RefCell<Curve>,
     /// This worker's share of `max_in_flight`.
     limit: u64,
     counts: Rc<Counts>,
-    running: Cell<bool>,
-    draining: Cell<bool>,
+    orders: Orders,
     changed: Notify,
 }
 
 impl<W: Work> Open<W> {
-    /// `arrivals` follow `wanted` if the scenario is running, else nothing.
-    pub fn new(
-        bench: Bench<W>,
-        arrivals: Arrivals,
-        wanted: Curve,
-        limit: u64,
-        running: bool,
-    ) -> Rc<Self> {
+    /// `arrivals` are those of `orders`.
+    pub fn new(bench: Bench<W>, arrivals: Arrivals, limit: u64, orders: Orders) -> Rc<Self> {
         Rc::new(Self {
             bench,
             arrivals: RefCell::new(arrivals),
-            wanted: RefCell::new(wanted),
             limit,
             counts: Rc::default(),
-            running: Cell::new(running),
-            draining: Cell::new(false),
+            orders,
             changed: Notify::new(),
         })
     }
 
     /// Takes up arrivals as they become due, until the scenario drains.
     pub async fn run(self: Rc<Self>) {
-        while !self.draining.get() {
+        while !self.orders.is_draining() {
             let due = self.arrivals.borrow().due();
             let meter = &self.bench.meter;
             match due {
@@ -115,7 +104,7 @@ impl<W: Work> Gauge for Open<W> {
     fn snapshot(&self, at: Nanos) -> ScenarioTick {
         let mut arrivals = self.arrivals.borrow_mut();
         ScenarioTick {
-            state: state(self.running.get(), self.draining.get()),
+            state: self.orders.state(),
             // Just before the boundary: what begins at it belongs to the next interval.
             asked: arrivals.rate(at.saturating_sub(1)),
             due: arrivals.newly_due(at),
@@ -130,41 +119,16 @@ impl<W: Work> Gauge for Open<W> {
 }
 
 impl<W: Work> Executor for Open<W> {
-    fn set_curve(&self, at: Nanos, curve: &Curve) {
-        let mut wanted = self.wanted.borrow_mut();
-        wanted.splice(at, curve);
-        wanted.forget(at.min(self.bench.meter.now()));
-        drop(wanted);
-        if self.running.get() {
-            self.follow(at, curve);
-        }
+    fn orders(&self) -> &Orders {
+        &self.orders
     }
 
-    fn start(&self, at: Nanos) {
-        if !self.draining.get() && !self.running.replace(true) {
-            self.follow(at, &self.wanted.borrow());
-        }
-    }
-
-    fn stop(&self, at: Nanos) {
-        if self.running.replace(false) {
-            self.follow(at, &Curve::default());
-        }
-    }
-
-    fn drain(&self, now: Nanos) {
-        self.draining.set(true);
-        self.follow(now, &Curve::default());
+    fn follow(&self, at: Nanos, curve: &Curve) {
+        self.arrivals.borrow_mut().change(at, curve);
+        self.changed.notify_one();
     }
 
     fn is_idle(&self) -> bool {
         self.counts.in_flight.get() == 0
-    }
-}
-
-impl<W: Work> Open<W> {
-    fn follow(&self, at: Nanos, curve: &Curve) {
-        self.arrivals.borrow_mut().change(at, curve);
-        self.changed.notify_one();
     }
 }

@@ -12,7 +12,7 @@ use tokio::task::{JoinHandle, spawn_local};
 use super::arrivals::{Arrivals, Part, mix};
 use super::clock::{Clock, Nanos};
 use super::closed::{Closed, Quota};
-use super::executor::Executor;
+use super::executor::{Executor, Orders};
 use super::fleet::{Command, FleetSpec, ScenarioSpec, Traffic};
 use super::meter::{Gauge, Meter};
 use super::open::Open;
@@ -77,6 +77,7 @@ impl Worker {
                     }
                     None => Rc::new(Absent {
                         open: matches!(scenario.traffic, Traffic::Open { .. }),
+                        orders: Orders::default(),
                     }),
                 };
                 let gauge: Rc<dyn Gauge> = executor.clone();
@@ -140,7 +141,8 @@ impl Worker {
                 at,
                 curve,
             } => {
-                executor(scenario).inspect(|executor| executor.set_curve(at, &curve));
+                executor(scenario)
+                    .inspect(|executor| executor.set_curve(at, self.meter.now(), &curve));
             }
             Command::Start { scenario, at } => {
                 executor(scenario).inspect(|executor| executor.start(at));
@@ -190,26 +192,21 @@ fn launch<W: Work, P>(
     quota: Option<Arc<Quota>>,
     seed: u64,
 ) -> (Rc<dyn Executor>, JoinHandle<()>) {
-    let wanted = scenario.curve.clone();
+    let orders = Orders::new(scenario.curve.clone(), scenario.running);
     match scenario.traffic {
         Traffic::Open {
             arrivals,
             max_in_flight,
         } => {
             let part = bench.part;
-            let curve = if scenario.running {
-                wanted.clone()
-            } else {
-                Curve::default()
-            };
-            let arrivals = Arrivals::new(curve, arrivals, seed, part);
+            let arrivals = Arrivals::new(orders.curve(), arrivals, seed, part);
             let limit = part.share(u64::from(max_in_flight));
-            let open = Open::new(bench, arrivals, wanted, limit, scenario.running);
+            let open = Open::new(bench, arrivals, limit, orders);
             let task = spawn_local(Rc::clone(&open).run());
             (open, task)
         }
         Traffic::Closed { .. } => {
-            let closed = Closed::new(bench, wanted, quota, scenario.running);
+            let closed = Closed::new(bench, quota, orders);
             let task = spawn_local(Rc::clone(&closed).run());
             (closed, task)
         }
@@ -228,6 +225,7 @@ async fn probe(meter: Rc<Meter>) {
 /// A scenario of which this worker has no part.
 struct Absent {
     open: bool,
+    orders: Orders,
 }
 
 impl Gauge for Absent {
@@ -244,10 +242,12 @@ impl Gauge for Absent {
 }
 
 impl Executor for Absent {
-    fn set_curve(&self, _at: Nanos, _curve: &Curve) {}
-    fn start(&self, _at: Nanos) {}
-    fn stop(&self, _at: Nanos) {}
-    fn drain(&self, _now: Nanos) {}
+    fn orders(&self) -> &Orders {
+        &self.orders
+    }
+
+    fn follow(&self, _at: Nanos, _curve: &Curve) {}
+
     fn is_idle(&self) -> bool {
         true
     }
