@@ -4,7 +4,8 @@
 //! each rectangle overlaps the next by one cell. What has no room is left out whole: at 80x24 the resources and the
 //! timeline fold away, at 200x60 the distributions and the events come to the overview.
 
-use ratatui::layout::Rect;
+use ratatui::layout::Constraint::{Fill, Length};
+use ratatui::layout::{Layout, Rect, Spacing};
 
 use super::model::View;
 
@@ -185,52 +186,34 @@ fn events(area: Rect, placed: &mut Vec<(Panel, Rect)>) {
 
 /// Cuts `lines` off the top of `area`; the border between is in both.
 fn cut_top(area: &mut Rect, lines: u16) -> Rect {
-    let lines = lines.min(area.height);
-    let cut = Rect {
-        height: lines,
-        ..*area
-    };
-    let taken = lines.saturating_sub(1);
-    area.y += taken;
-    area.height -= taken;
+    let [cut, rest] = sharing_border(Layout::vertical([Length(lines), Fill(1)]), *area);
+    *area = rest;
     cut
 }
 
 /// Likewise, off the bottom.
 fn cut_bottom(area: &mut Rect, lines: u16) -> Rect {
-    let lines = lines.min(area.height);
-    let cut = Rect {
-        y: area.bottom() - lines,
-        height: lines,
-        ..*area
-    };
-    area.height -= lines.saturating_sub(1);
+    let [rest, cut] = sharing_border(Layout::vertical([Fill(1), Length(lines)]), *area);
+    *area = rest;
     cut
 }
 
 /// Likewise, off the left.
 fn cut_left(area: &mut Rect, columns: u16) -> Rect {
-    let columns = columns.min(area.width);
-    let cut = Rect {
-        width: columns,
-        ..*area
-    };
-    let taken = columns.saturating_sub(1);
-    area.x += taken;
-    area.width -= taken;
+    let [cut, rest] = sharing_border(Layout::horizontal([Length(columns), Fill(1)]), *area);
+    *area = rest;
     cut
 }
 
 /// Likewise, off the right.
 fn cut_right(area: &mut Rect, columns: u16) -> Rect {
-    let columns = columns.min(area.width);
-    let cut = Rect {
-        x: area.right() - columns,
-        width: columns,
-        ..*area
-    };
-    area.width -= columns.saturating_sub(1);
+    let [rest, cut] = sharing_border(Layout::horizontal([Fill(1), Length(columns)]), *area);
+    *area = rest;
     cut
+}
+
+fn sharing_border(layout: Layout, area: Rect) -> [Rect; 2] {
+    layout.spacing(Spacing::Overlap(1)).areas(area)
 }
 
 #[cfg(test)]

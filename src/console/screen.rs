@@ -13,7 +13,7 @@
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::symbols::merge::MergeStrategy;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Widget as _};
@@ -79,30 +79,13 @@ fn shares(area: Rect, decks: usize) -> Vec<Rect> {
     if decks < 2 {
         return vec![area];
     }
-    if area.width >= 120 {
-        let half = area.width / 2;
-        let left = Rect {
-            width: half,
-            ..area
-        };
-        let right = Rect {
-            x: area.x + half,
-            width: area.width - half,
-            ..area
-        };
-        return vec![left, right];
-    }
-    let half = area.height / 2;
-    let top = Rect {
-        height: half,
-        ..area
+    let halves = [Constraint::Fill(1), Constraint::Fill(1)];
+    let [first, second] = if area.width >= 120 {
+        Layout::horizontal(halves).areas(area)
+    } else {
+        Layout::vertical(halves).areas(area)
     };
-    let bottom = Rect {
-        y: area.y + half,
-        height: area.height - half,
-        ..area
-    };
-    vec![top, bottom]
+    vec![first, second]
 }
 
 fn facts(scene: &Scene<'_>) -> Facts {
