@@ -11,6 +11,7 @@ use super::packed::Packed;
 use super::select::Selection;
 use super::series::SeriesRanges;
 use super::totals::Totals;
+use crate::session::fold::add_counts;
 use crate::session::record::{
     Bottleneck, ErrorKind, GeneratorTick, ScenarioState, ScenarioTick, StepTick,
 };
@@ -363,12 +364,4 @@ fn roll_up_generator(parts: &[&Bucket], figures: Figures) -> GeneratorBucket {
         add_counts(&mut sum.causes, &part.causes);
     }
     sum
-}
-
-/// Adds counts by key.
-pub(super) fn add_counts<K: Ord + Copy>(sum: &mut BTreeMap<K, u64>, counts: &BTreeMap<K, u64>) {
-    for (&key, &count) in counts {
-        let slot = sum.entry(key).or_default();
-        *slot = slot.saturating_add(count);
-    }
 }

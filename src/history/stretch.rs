@@ -9,13 +9,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::bucket::{
-    Bucket, Flow, GeneratorBucket, GeneratorPeak, Range, StepBucket, add_counts, class_of,
-};
+use super::bucket::{Bucket, Flow, GeneratorBucket, GeneratorPeak, Range, StepBucket, class_of};
 use super::levels::Levels;
 use super::merge::Figures;
 use super::packed::Packed;
 use super::{History, Moment};
+use crate::session::fold::add_counts;
 use crate::session::record::{Event, Exemplar, Gap, Sample};
 use crate::session::trailer::{Course, GeneratorSum, ScenarioSum, StepSum};
 use crate::session::{Aggregates, FrameInfo};

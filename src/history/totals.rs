@@ -6,10 +6,11 @@
 
 use std::collections::BTreeMap;
 
-use super::bucket::{Bucket, Classes, Flow, GeneratorPeak, StepBucket, add_counts, class_of};
+use super::bucket::{Bucket, Classes, Flow, GeneratorPeak, StepBucket, class_of};
 use super::packed::Packed;
 use super::select::Selection;
 use super::stretch::Stretch;
+use crate::session::fold::add_counts;
 use crate::session::hist::Hist;
 use crate::session::record::{Bottleneck, ErrorKind, StepTick, Tick};
 
@@ -231,16 +232,7 @@ impl Pool {
     const PAGE: usize = 64;
 
     fn add(&mut self, hist: &Hist) {
-        let end = hist.buckets().last().map_or(0, |&(index, _)| index + 1);
-        let pages = (end as usize).div_ceil(Self::PAGE);
-        if self.pages.len() < pages {
-            self.pages.resize(pages, None);
-        }
-        for &(index, count) in hist.buckets() {
-            let (page, place) = (index as usize / Self::PAGE, index as usize % Self::PAGE);
-            let page = self.pages[page].get_or_insert_with(|| Box::new([0; Self::PAGE]));
-            page[place] = page[place].saturating_add(count);
-        }
+        self.add_all(hist.buckets().iter().copied());
     }
 
     fn add_packed(&mut self, packed: &Packed) {

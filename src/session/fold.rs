@@ -57,14 +57,8 @@ impl StepFold {
         self.requests = self.requests.saturating_add(step.requests);
         self.bytes_in = self.bytes_in.saturating_add(step.bytes_in);
         self.bytes_out = self.bytes_out.saturating_add(step.bytes_out);
-        for (&kind, &count) in &step.errors {
-            let total = self.errors.entry(kind).or_default();
-            *total = total.saturating_add(count);
-        }
-        for (&status, &count) in &step.status {
-            let total = self.status.entry(status).or_default();
-            *total = total.saturating_add(count);
-        }
+        add_counts(&mut self.errors, &step.errors);
+        add_counts(&mut self.status, &step.status);
         if step.service.is_some() && self.service.is_none() {
             self.service = Some(self.response.clone());
         }
@@ -291,5 +285,13 @@ impl ScenarioSum {
             connections: tick.connections,
             by_hand: tick.by_hand,
         };
+    }
+}
+
+/// Adds counts by key.
+pub(crate) fn add_counts<K: Ord + Copy>(sum: &mut BTreeMap<K, u64>, counts: &BTreeMap<K, u64>) {
+    for (&key, &count) in counts {
+        let slot = sum.entry(key).or_default();
+        *slot = slot.saturating_add(count);
     }
 }

@@ -69,7 +69,7 @@ mod decode;
 pub mod dense;
 pub mod dir;
 pub mod export;
-mod fold;
+pub(crate) mod fold;
 pub mod follow;
 mod frame;
 pub mod hist;
