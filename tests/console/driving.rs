@@ -3,7 +3,8 @@
 use stormdeck::session::record::Happening;
 
 use crate::pty::{Pty, Start};
-use crate::window::{LONG, Place, SOON, code_of, is_restored, shows_a_window};
+use crate::support::SOON;
+use crate::window::{LONG, Place, code_of, is_restored, shows_a_window};
 
 #[test]
 fn a_window_is_begun_left_joined_and_stopped() {

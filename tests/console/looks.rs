@@ -3,7 +3,8 @@
 use std::fs;
 
 use crate::pty::Pty;
-use crate::window::{LONG, Place, SOON, code_of, is_restored, shows_a_window};
+use crate::support::SOON;
+use crate::window::{LONG, Place, code_of, is_restored, shows_a_window};
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/v1.jsonl.zst");
 

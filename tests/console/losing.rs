@@ -6,7 +6,8 @@ use std::time::Duration;
 use stormdeck::session::record::Happening;
 
 use crate::pty::{Pty, Start};
-use crate::window::{LONG, Place, SOON, Tape, has_heat, is_restored, shows_a_window};
+use crate::support::SOON;
+use crate::window::{LONG, Place, Tape, has_heat, is_restored, shows_a_window};
 
 /// The window goes on: its ticks come, one after the other.
 fn goes_on(tape: &mut Tape) {

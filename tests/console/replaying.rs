@@ -3,7 +3,8 @@
 use std::fs;
 
 use crate::pty::{Pty, Start};
-use crate::window::{Place, SOON, is_restored};
+use crate::support::SOON;
+use crate::window::{Place, is_restored};
 
 /// 66 ticks of a second; among other things a warning in the 8th, a mark in the 22nd, a phase in the 29th.
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/v1.jsonl.zst");

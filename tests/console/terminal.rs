@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::pty::{Pty, Start};
 use crate::stage;
-
-const SOON: Duration = Duration::from_secs(30);
+use crate::support::SOON;
 
 fn open() -> Pty {
     let mut pty = Pty::start(&stage::start());

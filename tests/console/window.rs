@@ -14,10 +14,7 @@ use stormdeck::session::record::{Event, Happening, Record};
 use tempfile::TempDir;
 
 use crate::pty::{Pty, Start};
-use crate::support;
-
-/// How long anything that has to happen may take.
-pub const SOON: Duration = Duration::from_secs(30);
+use crate::support::{self, SOON, wait_for};
 
 /// Two phases of a minute, an open and a closed scenario, ten ticks a second.
 pub const LONG: &str = r#"
@@ -251,17 +248,5 @@ pub fn code_of(summary: &str) -> u32 {
         (true, false) => 0,
         (false, true) => 1,
         _ => panic!("no verdict: {summary}"),
-    }
-}
-
-/// Looks again and again until there is something.
-pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + SOON;
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "waited in vain for {what}");
-        std::thread::sleep(Duration::from_millis(5));
     }
 }

@@ -185,7 +185,7 @@ fn places_that_are_given_up_are_taken_again() {
     for _ in 0..200 {
         drop(window.connect());
     }
-    crate::window::wait_for("a free place", || {
+    crate::support::wait_for("a free place", || {
         let mut line = window.connect();
         let _ = line.stream.write_all(b"?\n");
         let answer = line.read()?;

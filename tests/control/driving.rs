@@ -228,7 +228,7 @@ fn ctl_says_what_was_done_and_its_exit_code_tells_how_it_went() {
     assert_eq!(said(&over_ssh).2, 0);
     let (_, err, code) = window.ctl("end enough seen");
     assert_eq!((code, err.as_str()), (0, ""));
-    crate::window::wait_for("the end", || (!window.is_alive()).then_some(()));
+    crate::support::wait_for("the end", || (!window.is_alive()).then_some(()));
     let (_, err, code) = window.ctl("status");
     assert!(err.contains("no window is running"), "{err}");
     assert_eq!(code, 2);

@@ -10,8 +10,9 @@ use std::time::Duration;
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 use serde_json::{Value, json};
 
+use crate::support::wait_for;
 use crate::support::{only_session, records};
-use crate::window::{Place, Window, events, is_alive, said, signal, ticks, wait_for};
+use crate::window::{Place, Window, events, is_alive, said, signal, ticks};
 
 /// `run` that looks on, and the window that it started.
 fn front() -> (Child, Window) {

@@ -12,12 +12,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{only_session, records, stormdeck};
+use crate::support::{SOON, only_session, records, stormdeck, wait_for};
 
 /// Two phases of a minute, an open and a closed scenario, a fault that is never injected.
 pub const PROFILE: &str = r#"
@@ -52,9 +52,6 @@ revert = ["true"]
 name = "no errors"
 expect = "errors < 50%"
 "#;
-
-/// How long anything that has to happen may take.
-pub const SOON: Duration = Duration::from_secs(30);
 
 /// Directories for sessions and sockets, with nothing in them yet.
 pub struct Place {
@@ -256,18 +253,6 @@ pub fn is_alive(pid: i32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let state = stat.rsplit_once(')').map(|(_, rest)| rest.trim_start());
     state.is_some_and(|state| !state.starts_with('Z'))
-}
-
-/// Looks again and again until there is something.
-pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + SOON;
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "waited in vain for {what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }
 
 /// What a command said, and its exit code.

@@ -13,9 +13,13 @@ use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+/// How long anything that has to happen may take.
+pub const SOON: Duration = Duration::from_secs(30);
 
 /// The program under test, with its state in `dir`.
 pub fn stormdeck(dir: &Path) -> Command {
@@ -40,6 +44,18 @@ pub fn run_json(dir: &Path, profile: &str, args: &[&str]) -> (Value, i32) {
         .output()
         .unwrap();
     (summary_of(&output), output.status.code().unwrap())
+}
+
+/// Looks again and again until there is something.
+pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + SOON;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// The summary that a run printed.
