@@ -295,3 +295,27 @@ pub(crate) fn overload(tick: &mut Tick) {
     tick.generator.worker_cpu = 0.99;
     tick.generator.late = hist([40_000, 60_000]);
 }
+
+/// A climb by steps, up to the third, which is slow. It has not ended.
+pub(crate) fn climb() -> Recording {
+    let slow = |tick: &mut Tick| tick.steps[PAY] = step(PAY, 120, 90_000, 400_000);
+    Recording::new(&[
+        ("climb 1x", 60, 1.0),
+        ("climb 2x", 60, 2.0),
+        ("climb 3x", 60, 3.0),
+        ("climb 4x", 60, 4.0),
+    ])
+    .window(|window| {
+        for phase in &mut window.phases {
+            phase.climb = Some("climb".into());
+        }
+    })
+    .gate("fast", "pay", "p99 < 100ms", &[0, 1, 2, 3])
+    .advisory()
+    .phase(0)
+    .ticks(60)
+    .phase(1)
+    .ticks(60)
+    .phase(2)
+    .ticks_with(20, slow)
+}

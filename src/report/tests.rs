@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::history::History;
-use crate::history::testing::{PAY, Recording, fail, overload, step};
+use crate::history::testing::{PAY, Recording, climb, fail, overload};
 use crate::session::record::{EndReason, ErrorKind, Happening, Record, Sample, Tick};
 use crate::verdict::judge;
 
@@ -93,33 +93,14 @@ fn torn() -> History {
 }
 
 fn breakpoint() -> History {
-    let slow = |tick: &mut Tick| tick.steps[PAY] = step(PAY, 120, 90_000, 400_000);
-    Recording::new(&[
-        ("climb 1x", 60, 1.0),
-        ("climb 2x", 60, 2.0),
-        ("climb 3x", 60, 3.0),
-        ("climb 4x", 60, 4.0),
-    ])
-    .window(|window| {
-        for phase in &mut window.phases {
-            phase.climb = Some("climb".into());
-        }
-    })
-    .gate("fast", "pay", "p99 < 100ms", &[0, 1, 2, 3])
-    .advisory()
-    .abort_after(20)
-    .phase(0)
-    .ticks(60)
-    .phase(1)
-    .ticks(60)
-    .phase(2)
-    .ticks_with(20, slow)
-    .event(Happening::Stop {
-        reason: EndReason::Aborted,
-        text: "gate `fast` failed for 20s".into(),
-    })
-    .end(EndReason::Aborted)
-    .history()
+    climb()
+        .abort_after(20)
+        .event(Happening::Stop {
+            reason: EndReason::Aborted,
+            text: "gate `fast` failed for 20s".into(),
+        })
+        .end(EndReason::Aborted)
+        .history()
 }
 
 #[test]

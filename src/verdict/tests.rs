@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::gates::{judge_gate, read, requests_needed};
 use super::*;
 use crate::history::Totals;
-use crate::history::testing::{PAY, Recording, SECOND, fail, overload, step};
+use crate::history::testing::{PAY, Recording, SECOND, climb, fail, overload, step};
 use crate::session::record::{ErrorKind, Tick};
 
 /// A minute at 1x, 30 s at 2x.
@@ -369,34 +369,11 @@ fn an_abort_is_no_go_unless_the_gate_that_asked_for_it_is_advisory() {
     assert_eq!(aborted(gated(), "a gate failed").verdict, Verdict::NoGo);
 }
 
-/// A climb of three steps whose last one is slow.
-fn climb() -> Recording {
-    let slow = |tick: &mut Tick| tick.steps[PAY] = step(PAY, 120, 90_000, 400_000);
-    Recording::new(&[
-        ("climb 1x", 60, 1.0),
-        ("climb 2x", 60, 2.0),
-        ("climb 3x", 60, 3.0),
-        ("climb 4x", 60, 4.0),
-    ])
-    .window(|window| {
-        for phase in &mut window.phases {
-            phase.climb = Some("climb".into());
-        }
-    })
-    .gate("fast", "pay", "p99 < 100ms", &[0, 1, 2, 3])
-    .advisory()
-    .phase(0)
-    .ticks(60)
-    .phase(1)
-    .ticks(60)
-    .phase(2)
-    .ticks_with(20, slow)
-    .end(EndReason::Aborted)
-}
-
 #[test]
 fn a_climb_ends_at_the_last_step_that_held() {
-    let found = judge(&climb().history()).breakpoint.unwrap();
+    let found = judge(&climb().end(EndReason::Aborted).history())
+        .breakpoint
+        .unwrap();
     let held = found.held.unwrap();
     assert_eq!((held.phase.as_str(), held.rate), ("climb 2x", 900.0));
     let broke = found.broke.unwrap();
@@ -408,14 +385,18 @@ fn a_climb_ends_at_the_last_step_that_held() {
 
 #[test]
 fn steps_beyond_the_break_are_not_missed() {
-    let recording = climb().gate("errors", "", "errors < 1%", &[0, 1, 2, 3]);
+    let recording = climb()
+        .gate("errors", "", "errors < 1%", &[0, 1, 2, 3])
+        .end(EndReason::Aborted);
     let judgement = judge(&recording.history());
     assert_eq!(state(&judgement, 1), (State::Pass, ""));
 }
 
 #[test]
 fn a_step_whose_gates_nobody_can_judge_has_not_held() {
-    let recording = climb().window(|window| window.gates[0].of = "refund".into());
+    let recording = climb()
+        .window(|window| window.gates[0].of = "refund".into())
+        .end(EndReason::Aborted);
     let found = judge(&recording.history()).breakpoint.unwrap();
     assert_eq!((found.held, found.broke), (None, None));
 }
