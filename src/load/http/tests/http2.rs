@@ -23,15 +23,17 @@ async fn send_all(transport: &Rc<Transport>, lanes: usize, path: &'static str) -
     exchanges
 }
 
+/// HTTP/2 to this port of this machine.
+fn multiplexed(port: u16, share: Option<u32>) -> Rc<Transport> {
+    let target = format!("http://127.0.0.1:{port}");
+    speaking(&target, HttpVersion::Http2, share)
+}
+
 #[test]
 fn many_lanes_share_one_connection_at_the_same_time() {
     on_a_worker(async {
         let (port, log) = shop(MANY, None).await;
-        let transport = speaking(
-            &format!("http://127.0.0.1:{port}"),
-            HttpVersion::Http2,
-            None,
-        );
+        let transport = multiplexed(port, None);
         answer(transport.lane().send(get("/a?b"), LIMITS).await);
         for exchange in send_all(&transport, 200, "/slow").await {
             assert!(exchange.bytes_in > 5 && exchange.bytes_out > 5);
@@ -52,11 +54,7 @@ fn many_lanes_share_one_connection_at_the_same_time() {
 fn a_share_of_several_connections_is_used_and_not_exceeded() {
     on_a_worker(async {
         let (port, log) = shop(MANY, None).await;
-        let transport = speaking(
-            &format!("http://127.0.0.1:{port}"),
-            HttpVersion::Http2,
-            Some(3),
-        );
+        let transport = multiplexed(port, Some(3));
         for _ in 0..5 {
             for exchange in send_all(&transport, 50, "/slow").await {
                 answer(exchange);
@@ -73,11 +71,7 @@ fn a_share_of_several_connections_is_used_and_not_exceeded() {
 fn the_peers_limit_on_streams_is_respected_and_waiting_for_one_is_measured() {
     on_a_worker(async {
         let (port, log) = shop(Speaks::Http2 { streams: 3 }, None).await;
-        let transport = speaking(
-            &format!("http://127.0.0.1:{port}"),
-            HttpVersion::Http2,
-            None,
-        );
+        let transport = multiplexed(port, None);
         let exchanges = send_all(&transport, 30, "/slow").await;
         assert!(exchanges.iter().any(|exchange| exchange.queued > 0));
         for exchange in exchanges {
@@ -96,11 +90,7 @@ fn the_peers_limit_on_streams_is_respected_and_waiting_for_one_is_measured() {
 fn a_connection_told_to_go_away_is_replaced_without_an_error() {
     on_a_worker(async {
         let (port, log) = shop(MANY, None).await;
-        let transport = speaking(
-            &format!("http://127.0.0.1:{port}"),
-            HttpVersion::Http2,
-            None,
-        );
+        let transport = multiplexed(port, None);
         for n in 1..=3 {
             for exchange in send_all(&transport, 10, "/").await {
                 answer(exchange);
@@ -119,11 +109,7 @@ fn a_connection_told_to_go_away_is_replaced_without_an_error() {
 fn a_connection_that_goes_away_finishes_what_is_on_it_while_new_requests_go_elsewhere() {
     on_a_worker(async {
         let (port, log) = shop(MANY, None).await;
-        let transport = speaking(
-            &format!("http://127.0.0.1:{port}"),
-            HttpVersion::Http2,
-            None,
-        );
+        let transport = multiplexed(port, None);
         let mut first = transport.lane();
         let held = tokio::task::spawn_local(async move { first.send(get("/held"), LIMITS).await });
         while log.in_flight.get() == 0 {
@@ -143,11 +129,7 @@ fn a_connection_that_goes_away_finishes_what_is_on_it_while_new_requests_go_else
 fn a_request_that_times_out_or_is_dropped_leaves_the_connection_to_the_others() {
     on_a_worker(async {
         let (port, log) = shop(MANY, None).await;
-        let transport = speaking(
-            &format!("http://127.0.0.1:{port}"),
-            HttpVersion::Http2,
-            None,
-        );
+        let transport = multiplexed(port, None);
         let mut lane = transport.lane();
         failure(lane.send(get("/never"), SHORT).await, ErrorKind::Timeout);
         let dropped = tokio::time::timeout(SHORT.timeout, lane.send(get("/never"), LIMITS)).await;
@@ -161,11 +143,7 @@ fn a_request_that_times_out_or_is_dropped_leaves_the_connection_to_the_others() 
 fn a_server_that_does_not_speak_it_is_a_counted_error() {
     on_a_worker(async {
         let (port, _) = shop(Speaks::Http1, None).await;
-        let transport = speaking(
-            &format!("http://127.0.0.1:{port}"),
-            HttpVersion::Http2,
-            None,
-        );
+        let transport = multiplexed(port, None);
         for exchange in send_all(&transport, 3, "/").await {
             assert!(exchange.result.is_err());
         }
@@ -180,11 +158,7 @@ fn a_server_that_does_not_speak_it_is_a_counted_error() {
 fn bodies_larger_than_allowed_are_protocol_errors_here_too() {
     on_a_worker(async {
         let (port, log) = shop(MANY, None).await;
-        let transport = speaking(
-            &format!("http://127.0.0.1:{port}"),
-            HttpVersion::Http2,
-            None,
-        );
+        let transport = multiplexed(port, None);
         let limits = Limits {
             max_body: 1000,
             ..LIMITS
