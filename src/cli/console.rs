@@ -15,7 +15,7 @@ use crate::console::inbox::Inbox;
 use crate::console::model::{Deck, Kind, Model, Overview, Ui};
 use crate::console::run::{Control, Outcome, Outside, Program, Surroundings, on_terminal};
 use crate::console::theme::{Depth, Name};
-use crate::console::{panel, plain, screen, signals, update};
+use crate::console::{plain, screen, signals, update};
 use crate::engine::control::{Client, Wish};
 use crate::history::History;
 use crate::report::{Summary, text};
@@ -149,11 +149,7 @@ fn in_lines(shown: Shown, inbox: &Inbox) -> Result<Left, Box<dyn std::error::Err
     if !live {
         feed.0.play(Speed::Unbounded);
     }
-    let outcome = plain::run(
-        inbox,
-        &mut std::io::stdout().lock(),
-        panel::events::in_words,
-    );
+    let outcome = plain::run(inbox, &mut std::io::stdout().lock());
     Ok(Left::Closed {
         ended: outcome == Outcome::Quit,
         gone: outcome == Outcome::Gone,

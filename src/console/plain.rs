@@ -9,21 +9,19 @@ use std::io;
 use std::time::Duration;
 
 use super::event::Event;
+use super::happening::in_words;
 use super::inbox::{Inbox, Message, Notice};
 use super::moment::moment;
 use super::run::Outcome;
 use crate::history::History;
 use crate::profile::model::Scope;
-use crate::session::record::{self, EndReason, Gap, Record};
+use crate::session::record::{EndReason, Gap, Record};
 use crate::verdict::format::{count_short, duration_short, factor, percent, rate_short};
 use crate::verdict::{GateSpec, State, live};
 
-/// An event in words.
-pub type Tell = fn(&History, &record::Event) -> String;
-
 /// Prints what the inbox brings until the window is over, whoever reads has seen enough, or a signal says so.
-pub fn run(inbox: &Inbox, out: &mut dyn io::Write, tell: Tell) -> Outcome {
-    let mut plain = Plain::new(tell);
+pub fn run(inbox: &Inbox, out: &mut dyn io::Write) -> Outcome {
+    let mut plain = Plain::new();
     loop {
         inbox.wait(None);
         let Some(message) = inbox.take() else {
@@ -57,19 +55,17 @@ pub fn run(inbox: &Inbox, out: &mut dyn io::Write, tell: Tell) -> Outcome {
 
 /// The fold of records to lines.
 #[derive(Debug)]
-pub struct Plain {
+struct Plain {
     history: History,
     gates: Vec<GateSpec>,
-    tell: Tell,
 }
 
 impl Plain {
     /// Of nothing yet.
-    pub fn new(tell: Tell) -> Self {
+    fn new() -> Self {
         Self {
             history: History::without_rollups(),
             gates: Vec::new(),
-            tell,
         }
     }
 
@@ -114,7 +110,7 @@ impl Plain {
             Record::Tick(_) if self.history.last().map(|last| last.tick) == before => String::new(),
             Record::Tick(_) => self.tick().unwrap_or_default(),
             Record::Event(event) => {
-                let text = (self.tell)(&self.history, event);
+                let text = in_words(&self.history, event);
                 let by = event.by.as_deref();
                 let by = by.map(|by| format!(" (by {by})")).unwrap_or_default();
                 let at = moment(&self.history, event.at);
@@ -232,13 +228,6 @@ mod tests {
     use crate::console::model::Side;
     use crate::session::record::Happening;
 
-    fn tell(_: &History, event: &record::Event) -> String {
-        match &event.what {
-            Happening::Mark { text } => format!("mark: {text}"),
-            other => format!("{other:?}"),
-        }
-    }
-
     /// What `--plain` prints of the golden recording.
     fn golden() -> Vec<Record> {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/v1.jsonl.zst");
@@ -261,7 +250,7 @@ mod tests {
         let inbox = Inbox::new();
         send(&inbox, golden());
         let mut out = Vec::new();
-        assert_eq!(run(&inbox, &mut out, tell), Outcome::Quit);
+        assert_eq!(run(&inbox, &mut out), Outcome::Quit);
         insta::assert_snapshot!(String::from_utf8(out).unwrap());
     }
 
@@ -278,13 +267,13 @@ mod tests {
         }
         let inbox = Inbox::new();
         send(&inbox, golden());
-        assert_eq!(run(&inbox, &mut Closed, tell), Outcome::Gone);
+        assert_eq!(run(&inbox, &mut Closed), Outcome::Gone);
     }
 
     #[test]
     fn a_name_controls_no_terminal() {
-        let mut plain = Plain::new(tell);
-        let event = record::Event {
+        let mut plain = Plain::new();
+        let event = crate::session::record::Event {
             at: 0,
             wall: 0,
             by: None,
@@ -293,6 +282,6 @@ mod tests {
             },
         };
         let line = plain.line(&Record::Event(event));
-        assert_eq!(line, "00:00  event: mark: a [2Jb c\n");
+        assert_eq!(line, "00:00  event: mark  a [2Jb c\n");
     }
 }

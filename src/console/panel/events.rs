@@ -9,7 +9,6 @@ use ratatui::layout::Rect;
 use super::Scene;
 use super::happening::sign;
 use super::scenarios::has;
-pub use crate::console::happening::in_words;
 use crate::console::happening::of_history;
 use crate::console::model::View;
 use crate::console::moment::moment;
