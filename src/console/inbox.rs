@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::event::Event;
 
 /// How many events of a feed may wait before it has to.
-pub const ROOM: usize = 16;
+pub const ROOM: usize = 8;
 
 /// Something for the loop.
 #[derive(Debug)]

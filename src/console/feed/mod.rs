@@ -44,7 +44,7 @@ pub use recording::Recording;
 /// Events that a channel between the feed and the console should hold. Each may carry [`BATCH_TICKS`] ticks.
 pub const QUEUE: usize = 4;
 /// Most ticks in one event: about half a megabyte of a busy window.
-pub const BATCH_TICKS: usize = 32;
+pub const BATCH_TICKS: usize = 16;
 /// Most records in one event.
 pub const BATCH: usize = 2_000;
 /// How long dropping a feed waits for a thread that is held up by whoever takes its events.

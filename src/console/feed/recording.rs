@@ -23,7 +23,7 @@ const SINGLES: usize = 7 << 20;
 /// Frames whose sums are decoded at once, by all cores.
 pub(super) const AHEAD: usize = 64;
 /// Records that are handed over at once between the thread that reads and the one that folds.
-const PORTION: usize = 64;
+const PORTION: usize = 16;
 
 /// A session file with what is known of it.
 #[derive(Debug)]
@@ -155,7 +155,7 @@ impl Recording {
             return Ok((history, player));
         }
         let mut player = Player::new(self.index.read_from(place)?);
-        let (portions, ready) = sync_channel(4);
+        let (portions, ready) = sync_channel(2);
         let player = std::thread::scope(|scope| {
             // Ticks are parsed on another thread while the sums are folded here.
             let reading = scope.spawn(move || {
