@@ -210,9 +210,9 @@ impl Console<'_> {
                 self.terminal.resize((columns, rows));
                 self.pace.changed();
             }
-            Event::Key(_) | Event::Paste(_) => self.pace.pressed(),
+            // Another moment is what a key asked for.
+            Event::Key(_) | Event::Paste(_) | Event::Sought { .. } => self.pace.pressed(),
             Event::Records { .. }
-            | Event::Sought { .. }
             | Event::Overview { .. }
             | Event::PlayedOut { .. }
             | Event::Broken { .. }
