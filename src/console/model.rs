@@ -308,7 +308,7 @@ impl Span {
 }
 
 /// Which of the two times.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum TimeKind {
     /// From due to the last byte.
     #[default]

@@ -7,10 +7,11 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::Scene;
+use super::columns::{Moment, columns};
 use super::measured::{Measured, over};
 use crate::console::moment::moment;
 use crate::console::text;
-use crate::console::widget::heat::{self, Bins, Rows};
+use crate::console::widget::heat::{self, Rows};
 use crate::console::widget::log::LogScale;
 use crate::console::widget::{Axis, Canvas, Column, time};
 use crate::session::hist::Hist;
@@ -52,30 +53,13 @@ pub fn draw(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     let map = Map {
         x: scale_width(width),
         rows: height - 1 - timeline,
-        columns: columns(scene, &measured, &axis),
+        columns: columns(scene.history, &measured, &axis),
         axis,
     };
     map.draw(scene, &mut canvas);
     if timeline > 0 {
         map.draw_time(scene, &mut canvas);
     }
-}
-
-#[derive(Debug, Default)]
-struct Moment {
-    times: Bins,
-    phase: Option<usize>,
-}
-
-fn columns(scene: &Scene<'_>, measured: &Measured, axis: &Axis) -> Vec<Column<Moment>> {
-    axis.fold(scene.history, |moment: &mut Moment, bucket| {
-        moment.phase = bucket.phase;
-        for step in &bucket.steps {
-            if measured.selection.has_step(step.step) {
-                moment.times.add(measured.times(step));
-            }
-        }
-    })
 }
 
 struct Map {
@@ -94,7 +78,7 @@ impl Map {
             }
         }
         let seen = self.columns.iter().filter_map(Column::seen);
-        let Some(scale) = heat::scale_of(seen.map(|moment| &moment.times)) else {
+        let Some(scale) = heat::scale_of(seen.map(|moment| &*moment.times)) else {
             canvas.put_cut(
                 self.x + 1,
                 self.rows / 2,

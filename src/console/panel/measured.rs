@@ -14,7 +14,10 @@ pub struct Measured {
     pub selection: Selection,
     /// Their name: `all`, or that of a step.
     pub name: String,
-    time: TimeKind,
+    /// The step, when it is one.
+    pub step: Option<usize>,
+    /// Which time.
+    pub time: TimeKind,
     models: Models,
 }
 
@@ -40,6 +43,7 @@ impl Measured {
             models: models(scene.history, &selection),
             selection,
             name,
+            step,
             time: scene.ui.time,
         }
     }

@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 mod chart_tests;
+mod columns;
 pub mod confirm;
 mod counts;
 pub mod events;
