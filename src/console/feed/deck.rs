@@ -23,7 +23,7 @@ use crate::session::record::Record;
 use crate::session::{Follower, ReadError};
 
 /// How often the overview of a growing file is made anew.
-const OVERVIEW: Duration = Duration::from_secs(3);
+const OVERVIEW: Duration = Duration::from_secs(10);
 /// How often a log is looked at.
 const LOG: Duration = Duration::from_secs(1);
 

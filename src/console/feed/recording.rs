@@ -14,7 +14,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use super::count::Counted;
 use super::play::Player;
-use crate::history::{History, MINUTES, MINUTES_JOINED, Stretch, full_ticks};
+use crate::history::{History, MINUTES_JOINED, Stretch, TENS, full_ticks};
 use crate::session::record::{Key, Names, Record, Window};
 use crate::session::{FrameInfo, Index, ReadError};
 
@@ -42,7 +42,8 @@ pub struct Recording {
     /// They could not be read the last time, and are not tried again before they are needed.
     unreadable: bool,
     pub(super) counted: Counted,
-    /// How far before a moment frames are folded one by one, µs.
+    /// How far before a moment frames are folded one by one, µs: less than a history of a running window keeps minutes,
+    /// since a moment that was sought should show at once.
     pub(super) apart_us: u64,
 }
 
@@ -80,7 +81,7 @@ impl Recording {
             gathered: 0,
             unreadable: false,
             counted: Counted::default(),
-            apart_us: MINUTES,
+            apart_us: TENS,
         };
         recording.look()?;
         Ok(recording)

@@ -77,7 +77,7 @@ impl Axis {
         let ten = ticks(10);
         let minute = ten.saturating_mul(6);
         let long = history.depth().long_width.max(minute);
-        // The history keeps single ticks for 15 minutes (9,000 at most), 10 s for three hours, then minutes.
+        // The history keeps single ticks for 15 minutes (9,000 at most), 10 s for an hour, minutes for three.
         let resolution = |reach: u64| match reach {
             reach if reach <= ticks(900).min(9_000) => 1,
             reach if reach <= TENS / tick_us => ten,
