@@ -7,6 +7,7 @@
 //! [`conductor`] is the pure part that decides what is asked; [`window`] is the loop that moves it; [`control`] is how
 //! people reach it; [`launch`] makes it ready, and [`detach`] gives it a process of its own.
 
+mod bottleneck;
 pub mod command;
 pub mod conductor;
 pub mod control;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use super::bottleneck::Causes;
 use super::command::{Call, Command, Order};
 use super::conductor::{Action, Conductor};
 use super::gates::Gates;
@@ -24,8 +25,7 @@ use crate::load::tick::FleetTick;
 use crate::load::work::Plan;
 use crate::profile::Profile;
 use crate::session::record::{
-    Bottleneck, End, EndReason, Event, GeneratorTick, Happening, Key, Record, ScenarioState, Tick,
-    VERSION,
+    End, EndReason, Event, GeneratorTick, Happening, Key, Record, ScenarioState, Tick, VERSION,
 };
 use crate::session::{AppendError, Writer};
 
@@ -129,7 +129,7 @@ struct Window {
     gates: Gates,
     meter: Meter,
     recorder_cpu: Duration,
-    bottleneck: Vec<Bottleneck>,
+    causes: Causes,
     orders: UnboundedReceiver<Call>,
     reason: EndReason,
     drain_until: Option<Nanos>,
@@ -166,7 +166,7 @@ impl Window {
             gates: Gates::new(&window.gates),
             meter: Meter::start(),
             recorder_cpu: Duration::ZERO,
-            bottleneck: Vec::new(),
+            causes: Causes::default(),
             orders,
             reason: EndReason::Finished,
             drain_until: None,
@@ -253,7 +253,9 @@ impl Window {
         };
         let samples = tick.samples.clone();
         let record = self.complete(tick, at);
-        self.note_bottleneck(&record.generator.bottleneck);
+        if let Some(causes) = self.causes.update(record.at, &record.generator.bottleneck) {
+            self.note(None, Happening::Generator { causes });
+        }
         self.put(Record::Tick(Box::new(record)));
         for sample in samples {
             self.put(Record::Sample(sample));
@@ -319,19 +321,6 @@ impl Window {
     fn warn(&mut self, text: String) {
         tracing::error!("{text}");
         self.note(None, Happening::Warning { text });
-    }
-
-    /// Records when the generator becomes the bottleneck, and when it no longer is.
-    fn note_bottleneck(&mut self, causes: &[Bottleneck]) {
-        if self.bottleneck != causes {
-            self.bottleneck = causes.to_vec();
-            self.note(
-                None,
-                Happening::Generator {
-                    causes: causes.to_vec(),
-                },
-            );
-        }
     }
 
     fn watch_gates(&mut self, at: u64) {

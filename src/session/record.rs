@@ -593,7 +593,7 @@ pub enum Happening {
         #[serde(default, skip_serializing_if = "String::is_empty")]
         text: String,
     },
-    /// The generator became, or ceased to be, the bottleneck.
+    /// The generator became the bottleneck, or has not been it for ten seconds; which ticks it was in, the ticks say.
     Generator {
         /// Why; empty when it recovered.
         causes: Vec<Bottleneck>,
