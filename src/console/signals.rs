@@ -1,7 +1,7 @@
 //! Signals that the console answers, and stopping in the way that a shell expects.
 //!
 //! In: HUP, TERM, INT, TSTP, CONT and WINCH. Out: a [`Notice`] to the loop for each. Ctrl-C and Ctrl-Z are keys while
-//! the terminal is in raw mode. crossterm reports new sizes, too, but loses one that comes together with a key.
+//! the terminal is in raw mode. crossterm reports new sizes, too, but only to whoever reads keys, in their order.
 //! The invariant: no handler of ours touches the terminal; the loop does.
 
 use std::io;

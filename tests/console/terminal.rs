@@ -155,6 +155,19 @@ fn a_terminal_that_reads_again_shows_what_is_true() {
     assert_eq!(pty.ends(SOON), Some(0));
 }
 
+#[test]
+fn a_size_that_comes_with_a_key_is_not_lost() {
+    let mut pty = open();
+    for round in 0..40 {
+        let (columns, rows) = (40 + round, 6 + round % 3);
+        let key = char::from(b'a' + (round % 15) as u8);
+        pty.resize(columns, rows);
+        pty.send(&key.to_string());
+        pty.shows(&format!("{columns} by {rows}"));
+        pty.shows(&format!("key  {key}"));
+    }
+}
+
 /// A shell, and in it the console.
 fn open_in_a_shell() -> Pty {
     let shell = Start::program("bash")

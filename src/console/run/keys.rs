@@ -11,6 +11,7 @@ use crossterm::event::KeyEventKind;
 
 use crate::console::event::Event;
 use crate::console::inbox::{Notice, Sender};
+use crate::console::terminal::writer::Tty;
 
 /// How often the keyboard's thread looks whether the console has ended.
 const LOOK: Duration = Duration::from_millis(100);
@@ -19,8 +20,9 @@ const LOOK: Duration = Duration::from_millis(100);
 /// away.
 ///
 /// # Errors
-/// When the system gives no thread.
+/// When there is no terminal, or the system gives no thread.
 pub fn listen(to: Sender, deaf: Duration) -> io::Result<Keys> {
+    let tty = Tty::open()?;
     let ended = Arc::new(AtomicBool::new(false));
     let (running, done) = mpsc::channel();
     let theirs = Arc::clone(&ended);
@@ -30,6 +32,8 @@ pub fn listen(to: Sender, deaf: Duration) -> io::Result<Keys> {
         .spawn(move || {
             while !theirs.load(Ordering::SeqCst) {
                 let event = match crossterm::event::poll(LOOK) {
+                    // It finds nothing to read in a terminal that is gone, over and over.
+                    Ok(false) if tty.is_gone() => Err(io::ErrorKind::BrokenPipe.into()),
                     Ok(false) => continue,
                     Ok(true) => crossterm::event::read(),
                     Err(error) => Err(error),

@@ -11,7 +11,7 @@ use std::time::Duration;
 use ratatui::style::{Color, Modifier, Style};
 
 use super::testing::Screen;
-use super::writer::Out;
+use super::writer::{Out, Tty};
 use super::{Drawn, Terminal};
 
 const SIZE: (u16, u16) = (40, 6);
@@ -255,4 +255,16 @@ fn a_terminal_of_ascii_gets_ascii() {
     let Ok(()) = ratatui::backend::Backend::draw(&mut paint, cells);
     let text = paint.take();
     assert_eq!(text, "\x1b[1;1H+-+| _# us ???? ? :");
+}
+
+#[test]
+fn a_terminal_that_nobody_is_at_is_gone() {
+    let pair = portable_pty::native_pty_system()
+        .openpty(portable_pty::PtySize::default())
+        .unwrap();
+    let name = pair.master.tty_name().unwrap();
+    let tty = Tty::of(std::fs::File::open(name).unwrap());
+    assert!(!tty.is_gone());
+    drop((pair.master, pair.slave));
+    assert!(tty.is_gone());
 }

@@ -56,6 +56,22 @@ impl Tty {
         let tty = File::options().read(true).write(true).open("/dev/tty")?;
         Ok(Self(tty))
     }
+
+    #[cfg(test)]
+    pub(super) fn of(tty: File) -> Self {
+        Self(tty)
+    }
+
+    /// Whether nobody is at its other end any more.
+    pub fn is_gone(&self) -> bool {
+        let mut fds = [PollFd::new(&self.0, PollFlags::empty())];
+        let now = Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        let polled = poll(&mut fds, Some(&now));
+        polled.is_ok() && fds[0].revents().intersects(PollFlags::HUP | PollFlags::ERR)
+    }
 }
 
 impl Out for Tty {
