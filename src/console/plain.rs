@@ -15,7 +15,7 @@ use super::moment::moment;
 use super::run::Outcome;
 use crate::history::History;
 use crate::profile::model::Scope;
-use crate::session::record::{EndReason, Gap, Record};
+use crate::session::record::{self, EndReason, Gap, Record};
 use crate::verdict::format::{count_short, duration_short, factor, percent, rate_short};
 use crate::verdict::{GateSpec, State, live};
 
@@ -82,7 +82,10 @@ impl Plain {
                 self.read_gates();
                 let window = if knew { String::new() } else { self.window() };
                 let tick = self.tick().unwrap_or_default();
-                (window + &tick, self.history.end().is_some())
+                (
+                    window + &self.newest_events() + &tick,
+                    self.history.end().is_some(),
+                )
             }
             Event::PlayedOut { .. } => (String::new(), true),
             Event::Broken { why, .. } => (format!("cannot read on: {why}\n"), true),
@@ -109,13 +112,7 @@ impl Plain {
             }
             Record::Tick(_) if self.history.last().map(|last| last.tick) == before => String::new(),
             Record::Tick(_) => self.tick().unwrap_or_default(),
-            Record::Event(event) => {
-                let text = in_words(&self.history, event);
-                let by = event.by.as_deref();
-                let by = by.map(|by| format!(" (by {by})")).unwrap_or_default();
-                let at = moment(&self.history, event.at);
-                clean(&format!("{at}  event: {text}{by}\n"))
-            }
+            Record::Event(event) => self.event(event),
             Record::Gap(Gap { from, to, why }) => {
                 let count = to.saturating_sub(*from).saturating_add(1);
                 let noun = if count == 1 { "tick is" } else { "ticks are" };
@@ -131,6 +128,25 @@ impl Plain {
             }
             Record::Key(_) | Record::Sample(_) | Record::Unknown => String::new(),
         }
+    }
+
+    fn event(&self, event: &record::Event) -> String {
+        let text = in_words(&self.history, event);
+        let by = event.by.as_deref();
+        let by = by.map(|by| format!(" (by {by})")).unwrap_or_default();
+        let at = moment(&self.history, event.at);
+        clean(&format!("{at}  event: {text}{by}\n"))
+    }
+
+    /// What happened in the last tick, of a history that came as a whole.
+    fn newest_events(&self) -> String {
+        let last = self.history.last().map_or(0, |last| last.at);
+        let since = last.saturating_sub(self.history.tick_us());
+        let events = self.history.events().iter();
+        events
+            .filter(|event| event.at >= since)
+            .map(|event| self.event(event))
+            .collect()
     }
 
     /// What runs, and what was amiss with it from the start.
@@ -226,6 +242,7 @@ fn clean(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::console::model::Side;
+    use crate::history::testing::Recording;
     use crate::session::record::Happening;
 
     /// What `--plain` prints of the golden recording.
@@ -271,9 +288,27 @@ mod tests {
     }
 
     #[test]
+    fn what_happened_in_the_first_tick_is_told_where_a_recording_begins() {
+        let mark = Happening::Mark {
+            text: "before the first tick".to_owned(),
+        };
+        let recording = Recording::new(&[("steady", 60, 1.0)]).phase(0).event(mark);
+        let sought = |ticks| {
+            let event = Event::Sought {
+                deck: 0,
+                side: Side::Past,
+                history: Box::new(recording.clone().ticks(ticks).history()),
+            };
+            Plain::new().take_in(event).0
+        };
+        let told = |ticks| sought(ticks).matches("before the first tick").count();
+        assert_eq!((told(1), told(2), told(30)), (1, 0, 0));
+    }
+
+    #[test]
     fn a_name_controls_no_terminal() {
         let mut plain = Plain::new();
-        let event = crate::session::record::Event {
+        let event = record::Event {
             at: 0,
             wall: 0,
             by: None,

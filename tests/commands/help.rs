@@ -8,11 +8,12 @@ use tempfile::TempDir;
 use crate::said;
 use crate::support::stormdeck;
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
     "run",
     "attach",
     "ctl",
     "stop",
+    "replay",
     "check",
     "ls",
     "verify",

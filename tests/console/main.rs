@@ -11,6 +11,7 @@ mod support;
 
 mod driving;
 mod help;
+mod keys;
 mod looks;
 mod losing;
 mod pty;
