@@ -50,6 +50,8 @@ fn a_recording_is_gone_through_by_keys() {
     pty.send("@");
     pty.send("50%\r");
     stands_at(&mut pty, "00:34");
+    pty.send("\"");
+    stands_at(&mut pty, "00:22");
     pty.send("@");
     pty.send("0:12\r");
     stands_at(&mut pty, "00:12");

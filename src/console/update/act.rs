@@ -80,6 +80,12 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Command> {
             Some(PlaceKind::Breach),
             "gate fails after this moment",
         ),
+        Action::PreviousMark => jump_to(
+            model,
+            Way::Back,
+            Some(PlaceKind::Mark),
+            "mark before this moment",
+        ),
         Action::NextMark => jump_to(
             model,
             Way::On,
