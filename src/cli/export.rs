@@ -5,9 +5,10 @@ use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::pick::DirArgs;
 use super::tell;
+use crate::session::Reader;
 use crate::session::export::{ExportError, Format, export};
-use crate::session::{Reader, Sessions};
 
 /// Write a session in the format of another tool.
 #[derive(Debug, clap::Args)]
@@ -20,9 +21,8 @@ pub struct Args {
     /// The file to write; standard output if left out
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Where sessions live
-    #[arg(long, env = "STORMDECK_DIR", value_name = "DIR")]
-    dir: Option<PathBuf>,
+    #[command(flatten)]
+    dir: DirArgs,
 }
 
 /// Runs the command. A reader that closes the pipe early is no error.
@@ -41,7 +41,7 @@ fn attempt(args: &Args) -> Result<(), String> {
         let reader = Reader::new(io::stdin().lock()).map_err(|error| error.to_string())?;
         put(args, reader)?
     } else {
-        let sessions = Sessions::locate(args.dir.as_deref()).map_err(|error| error.to_string())?;
+        let sessions = args.dir.sessions().map_err(|error| error.to_string())?;
         let path = sessions
             .find(args.session.as_deref())
             .map_err(|error| error.to_string())?;

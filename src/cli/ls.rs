@@ -1,28 +1,28 @@
 //! `stormdeck ls`: running and recorded sessions.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::pick::DirArgs;
 use super::tell;
-use crate::session::Sessions;
 use crate::session::dir::{Condition, Listed};
 
 /// List running and recorded sessions, newest first.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Where sessions live
-    #[arg(long, env = "STORMDECK_DIR", value_name = "DIR")]
-    dir: Option<PathBuf>,
+    #[command(flatten)]
+    dir: DirArgs,
 }
 
 /// Runs the command.
 pub fn run(args: &Args) -> ExitCode {
-    let listed = Sessions::locate(args.dir.as_deref())
+    let listed = args
+        .dir
+        .sessions()
         .and_then(|sessions| sessions.list().map(|listed| (sessions.dir, listed)));
     match listed {
         Ok((dir, listed)) if listed.is_empty() => {

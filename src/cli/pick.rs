@@ -1,16 +1,23 @@
 //! Which running window a person means.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use clap::value_parser;
 
 use crate::session::Sessions;
 use crate::session::dir::{Condition, FindError};
 
+/// The variable that says where sessions live.
+const VARIABLE: &str = "STORMDECK_DIR";
+
 /// Where sessions live, and which one is meant.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub struct DirArgs {
+    // Any text, since a variable that is set to nothing says nothing.
     /// Where sessions live
-    #[arg(long, env = "STORMDECK_DIR", value_name = "DIR")]
-    pub dir: Option<PathBuf>,
+    #[arg(long, env = VARIABLE, value_name = "DIR", value_parser = value_parser!(OsString))]
+    dir: Option<OsString>,
 }
 
 /// Why none was found.
@@ -28,9 +35,27 @@ pub enum PickError {
 }
 
 impl DirArgs {
+    /// As it is where no option was written.
+    pub fn of_environment() -> Self {
+        Self {
+            dir: std::env::var_os(VARIABLE),
+        }
+    }
+
+    /// The directory that was named.
+    pub fn dir(&self) -> Option<&Path> {
+        let named = self.dir.as_deref().filter(|dir| !dir.is_empty());
+        named.map(Path::new)
+    }
+
+    /// The sessions there, or where they live by default.
+    pub fn sessions(&self) -> Result<Sessions, FindError> {
+        Sessions::locate(self.dir())
+    }
+
     /// The session that is meant: by its path, its name or the beginning of it, or the only one that is running.
     pub fn running(&self, wanted: Option<&str>) -> Result<PathBuf, PickError> {
-        let sessions = Sessions::locate(self.dir.as_deref())?;
+        let sessions = self.sessions()?;
         if let Some(wanted) = wanted {
             return Ok(sessions.find(Some(wanted))?);
         }

@@ -9,7 +9,6 @@ use super::pick::DirArgs;
 use super::watch::summarize;
 use super::{COULD_NOT, could_not, tell};
 use crate::console::feed::{Recording, Source, align};
-use crate::session::Sessions;
 
 /// What it could not do.
 const REPLAY: &str = "replay the session";
@@ -44,7 +43,7 @@ pub fn run(args: &Args) -> ExitCode {
 }
 
 fn replay(args: &Args) -> Result<ExitCode, Box<dyn std::error::Error>> {
-    let sessions = Sessions::locate(args.dir.dir.as_deref())?;
+    let sessions = args.dir.sessions()?;
     let first = match args.session.as_deref() {
         Some("-") => None,
         wanted => Some(sessions.find(wanted)?),

@@ -1,11 +1,12 @@
 //! `stormdeck run`: a window, in a process of its own that outlives this one, or in this one without a screen.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::ExitCode;
 
 use super::console::ScreenArgs;
 use super::line::Line;
+use super::pick::DirArgs;
 use super::watch::{look_on, summarize};
 use super::{ProfileArgs, RUN, could_not, print, refuse, tell};
 use crate::engine::{self, Launch, detach};
@@ -27,9 +28,8 @@ pub struct WindowArgs {
     /// Worker threads; one for each core by default.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub workers: Option<u16>,
-    /// Where sessions live.
-    #[arg(long, env = "STORMDECK_DIR", value_name = "DIR")]
-    pub dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub dir: DirArgs,
     /// Name of the session, instead of one made from the time and the window's name.
     #[arg(long, value_name = "NAME", value_parser = session_name)]
     pub name: Option<String>,
@@ -41,7 +41,7 @@ impl WindowArgs {
         Ok(Launch {
             profile,
             workers: self.workers(),
-            dir: self.dir.clone(),
+            dir: self.dir.dir().map(Path::to_owned),
             name: self.name.clone(),
             program: std::env::current_exe()?,
             may_be_deaf: false,
@@ -62,7 +62,7 @@ impl WindowArgs {
         if let Some(workers) = self.workers {
             words.push(format!("--workers={workers}").into());
         }
-        if let Some(dir) = &self.dir {
+        if let Some(dir) = self.dir.dir() {
             let mut word = OsString::from("--dir=");
             word.push(dir);
             words.push(word);
@@ -104,7 +104,7 @@ pub fn demo() -> ExitCode {
                 ..ProfileArgs::default()
             },
             workers: None,
-            dir: std::env::var_os("STORMDECK_DIR").map(PathBuf::from),
+            dir: DirArgs::of_environment(),
             name: None,
         },
         headless: false,

@@ -1,10 +1,10 @@
 //! `stormdeck verify`: every checksum of a session, and the hash chain.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::pick::DirArgs;
 use super::{could_not, print, tell};
-use crate::session::{Sessions, verify};
+use crate::session::verify;
 
 /// What the exit code says, for the help.
 pub const EXIT_STATUS: &str = "Exit status: 0 when the session is as it was written, 1 when it is damaged, torn or its \
@@ -15,14 +15,15 @@ pub const EXIT_STATUS: &str = "Exit status: 0 when the session is as it was writ
 pub struct Args {
     /// A file, a session's name or the beginning of one; the newest session if left out
     session: Option<String>,
-    /// Where sessions live
-    #[arg(long, env = "STORMDECK_DIR", value_name = "DIR")]
-    dir: Option<PathBuf>,
+    #[command(flatten)]
+    dir: DirArgs,
 }
 
 /// Runs the command.
 pub fn run(args: &Args) -> ExitCode {
-    let found = Sessions::locate(args.dir.as_deref())
+    let found = args
+        .dir
+        .sessions()
         .and_then(|sessions| sessions.find(args.session.as_deref()));
     let path = match found {
         Ok(path) => path,

@@ -38,6 +38,17 @@ fn an_empty_directory_and_one_that_is_not_there_have_no_sessions() {
 }
 
 #[test]
+fn a_variable_that_is_set_to_nothing_says_nothing() {
+    let dir = TempDir::new().unwrap();
+    let mut command = stormdeck(Path::new(""));
+    command.env("XDG_STATE_HOME", dir.path());
+    let (_, err, code) = said(&command.arg("ls").output().unwrap());
+    let default = dir.path().join("stormdeck");
+    assert!(err.contains(default.to_str().unwrap()), "{err}");
+    assert_eq!(code, 0);
+}
+
+#[test]
 fn a_list_says_which_windows_run_and_how_the_others_ended() {
     let dir = TempDir::new().unwrap();
     run_json(dir.path(), QUICK, &["--name", "whole"]);
