@@ -10,7 +10,7 @@
 //!
 //! Every figure is taken from outside: the console is the real program in a pseudo terminal of 120 by 36 with 256
 //! colours, and what counts is what can be read from there. In brackets: what a figure should be under.
-//! `STORMDECK_BENCH_SECONDS` is how long one looks on (60; `stalled` 20), `STORMDECK_BENCH_HOURS` the length of the
+//! `STORMDECK_BENCH_SECONDS` is how long one looks on (60), `STORMDECK_BENCH_HOURS` the length of the
 //! recording (24), `STORMDECK_BENCH_SESSION` a file to keep it in, `ROUNDS` the number of comparisons (3). What else
 //! runs on the machine disturbs all but the bytes.
 #![allow(
@@ -366,7 +366,7 @@ fn replay(day: &Day) {
 
 fn stalled() {
     const AROUND: u64 = 6;
-    let (rounds, span) = (setting("ROUNDS", 3), span(20));
+    let (rounds, span) = (setting("ROUNDS", 3), span(60));
     let nginx = nginx();
     let seconds = span.as_secs() + 2 * AROUND;
     let profile = heavy(&nginx, seconds);
