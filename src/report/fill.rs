@@ -2,13 +2,13 @@
 
 use super::predicted::predictions;
 use super::summary::{
-    Figures, Gaps, Gate, Generator, Latencies, Named, Phase, SCHEMA, Slow, Split, Step, Summary,
-    Told,
+    Figures, Gaps, Gate, Generator, Latencies, Named, Phase, SCHEMA, Signature, Slow, Split, Step,
+    Summary, Told,
 };
 use crate::history::{History, Selection, Totals};
 use crate::profile::model::{Scope, Severity};
 use crate::session::hist::Hist;
-use crate::session::record::{Bottleneck, Exemplar, Sample};
+use crate::session::record::{Bottleneck, Event, Exemplar, Happening, Sample};
 use crate::verdict::{GateOutcome, GeneratorJudgement, Judgement, Unit};
 
 /// Slowest requests that are told.
@@ -80,7 +80,22 @@ impl Summary {
                 .take(SLOWEST)
                 .map(|exemplar| Slow::of(history, exemplar))
                 .collect(),
+            signed: history.events().iter().filter_map(Signature::of).collect(),
         }
+    }
+}
+
+impl Signature {
+    fn of(event: &Event) -> Option<Self> {
+        let Happening::SignOff { decision, text } = &event.what else {
+            return None;
+        };
+        Some(Self {
+            decision: *decision,
+            by: event.by.clone(),
+            at_s: seconds(event.at),
+            text: text.clone(),
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::predicted::Prediction;
-use crate::session::record::{Bottleneck, EndReason, ErrorKind, Gap};
+use crate::session::record::{Bottleneck, Decision, EndReason, ErrorKind, Gap};
 use crate::verdict::{Breakpoint, State, Unit, Verdict};
 
 /// Version of the summary's form.
@@ -56,6 +56,8 @@ pub struct Summary {
     pub samples: Vec<Told>,
     /// The three slowest requests, slowest first.
     pub slowest: Vec<Slow>,
+    /// Who signed the window off, in order. A signature says what a person decided; it changes no verdict.
+    pub signed: Vec<Signature>,
 }
 
 /// Counts and distributions of one selection.
@@ -213,6 +215,19 @@ pub struct Told {
     pub status: Option<u16>,
     /// What failed.
     pub detail: String,
+}
+
+/// What a person decided.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Signature {
+    /// Go or no-go.
+    pub decision: Decision,
+    /// `user@host`, as far as it is known.
+    pub by: Option<String>,
+    /// When, since the window began.
+    pub at_s: f64,
+    /// Why, in the person's words; may be empty.
+    pub text: String,
 }
 
 /// A slow request.

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::history::History;
 use crate::history::testing::{PAY, Recording, climb, fail, overload};
-use crate::session::record::{EndReason, ErrorKind, Happening, Record, Sample, Tick};
+use crate::session::record::{Decision, EndReason, ErrorKind, Happening, Record, Sample, Tick};
 use crate::verdict::judge;
 
 fn window() -> Recording {
@@ -101,6 +101,27 @@ fn breakpoint() -> History {
         })
         .end(EndReason::Aborted)
         .history()
+}
+
+#[test]
+fn who_signed_is_told_and_changes_no_verdict() {
+    let signed = |text: &str| {
+        let (decision, text) = (Decision::NoGo, text.to_owned());
+        good().event(Happening::SignOff { decision, text })
+    };
+    let before = summary(&good().history());
+    let after = summary(&signed("payments are\x1b[2J slow").history());
+    assert_eq!((before.signed.len(), after.signed.len()), (0, 1));
+    assert_eq!(before.verdict, after.verdict);
+    let text = text(&after);
+    let line = text.lines().find(|line| line.starts_with("signed"));
+    let line = line.unwrap();
+    assert!(
+        line.starts_with("signed     no-go by someone at "),
+        "{line}"
+    );
+    assert!(line.ends_with(": payments are [2J slow"), "{line}");
+    told(&signed(&"long ".repeat(500)).history());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::format::{
     clock, count_short, duration_short, factor, percent, rate_short, span, unknown,
 };
-use super::summary::{Figures, Gate, Latencies, Slow, Summary};
+use super::summary::{Figures, Gate, Latencies, Signature, Slow, Summary};
 use super::table::{Align, Table, cut, wrap};
 use crate::session::record::{EndReason, ErrorKind};
 use crate::verdict::State;
@@ -14,6 +14,8 @@ pub const WIDTH: usize = 100;
 const NAME: usize = 24;
 /// Most rows of a table; a line says how many more there are.
 const ROWS: usize = 30;
+/// Most characters of a signature.
+const SIGNED: usize = 300;
 
 /// The summary as text, with a line break at the end.
 pub fn text(summary: &Summary) -> String {
@@ -374,8 +376,22 @@ fn closing(summary: &Summary) -> Vec<String> {
             lines.push(cut(&format!("           trace {trace}"), WIDTH));
         }
     }
+    for signature in &summary.signed {
+        lines.extend(wrap("signed     ", &signed(signature), WIDTH));
+    }
     lines.push(format!("session    {}", summary.session));
     lines
+}
+
+fn signed(signature: &Signature) -> String {
+    let by = signature.by.as_deref().unwrap_or("someone");
+    let at = clock((signature.at_s * 1e6) as u64);
+    let why = match signature.text.as_str() {
+        "" => String::new(),
+        text => format!(": {text}"),
+    };
+    let line = format!("{} by {by} at {at}{why}", signature.decision.name());
+    cut(&line, SIGNED)
 }
 
 fn slowest(slow: &Slow) -> String {
