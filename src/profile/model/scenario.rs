@@ -124,7 +124,7 @@ pub struct Tls {
 /// A journey's share of a scenario.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JourneyShare {
-    /// Index into [`Profile::journeys`].
+    /// Index into [`Profile::journeys`](super::Profile::journeys).
     pub journey: usize,
     /// Relative weight, at least 1.
     pub weight: u32,

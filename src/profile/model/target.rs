@@ -48,7 +48,7 @@ pub enum TargetSource {
 pub struct Gauge {
     /// Unique among gauges.
     pub name: String,
-    /// Index into [`Profile::targets`]; all targets if `None`.
+    /// Index into [`Profile::targets`](super::Profile::targets); all targets if `None`.
     pub of: Option<usize>,
     /// A `PromQL` expression.
     pub expr: String,
