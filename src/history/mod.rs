@@ -1,7 +1,7 @@
 //! The fold of records: everything that a screen, a gate or a report wants to know of a window.
 //!
 //! ```text
-//!             ┌─▶ levels   the window at three resolutions, with its gaps      ─▶ charts, heat map, live gates
+//!             ┌─▶ levels   the window at four resolutions, with its gaps       ─▶ charts, heat map, live gates
 //!   Record ───┼─▶ exact    sums by step, scenario and phase                    ─▶ gates, summary, comparison
 //!             └─▶ log      events, samples, slowest requests, names, the end   ─▶ timeline, report
 //! ```

@@ -189,12 +189,7 @@ impl History {
 
     /// How much of the planned schedule has passed, 0 to 1; `None` when nothing was planned.
     pub fn progress(&self) -> Option<f64> {
-        let planned = self
-            .window
-            .as_ref()?
-            .phases
-            .iter()
-            .fold(0u64, |sum, phase| sum.saturating_add(phase.length_us));
+        let planned = self.window.as_ref()?.planned_us();
         let at = self.last.map_or(0, |last| last.at);
         (planned > 0).then(|| (at as f64 / planned as f64).min(1.0))
     }

@@ -13,6 +13,7 @@
 
 use crate::console::model::Span;
 use crate::history::{Bucket, History, MINUTES, Slot, TENS};
+use crate::session::record::Window;
 
 /// Lengths of columns, as multiples of the history's resolution, that give round times.
 const NICE: [u64; 17] = [
@@ -163,10 +164,7 @@ fn newest(history: &History) -> u64 {
 
 /// The whole planned window in ticks.
 fn planned(history: &History) -> u64 {
-    let phases = history.window().map_or(&[][..], |window| &window.phases);
-    let micros = phases
-        .iter()
-        .fold(0u64, |sum, phase| sum.saturating_add(phase.length_us));
+    let micros = history.window().map_or(0, Window::planned_us);
     micros.div_ceil(history.tick_us())
 }
 

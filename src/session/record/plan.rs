@@ -55,6 +55,14 @@ pub struct Window {
     pub warnings: Vec<String>,
 }
 
+impl Window {
+    /// How long its phases last together by plan, µs; 0 when nothing was planned.
+    pub fn planned_us(&self) -> u64 {
+        let lengths = self.phases.iter().map(|phase| phase.length_us);
+        lengths.fold(0, u64::saturating_add)
+    }
+}
+
 /// A phase as planned.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct PhasePlan {
