@@ -1,26 +1,11 @@
 //! Moments worth jumping to.
 //!
-//! In: the events of a recording. Out: places in ascending order, and the one before or after a tick. The invariant: a
-//! place is where its event shows first, in the tick that covers its moment.
+//! In: the events of a recording. Out: places in ascending order. The invariant: a place is where its event shows first,
+//! in the tick that covers its moment.
 
 use crate::console::happening;
 use crate::console::model::{Place, PlaceKind};
 use crate::session::record::{Event, Happening, Names, Window};
-
-/// The nearest place after this tick that is wanted.
-pub fn next(places: &[Place], tick: u64, wanted: impl Fn(PlaceKind) -> bool) -> Option<&Place> {
-    let after = places.partition_point(|place| place.tick <= tick);
-    places[after..].iter().find(|place| wanted(place.kind))
-}
-
-/// The nearest place before this tick that is wanted.
-pub fn previous(places: &[Place], tick: u64, wanted: impl Fn(PlaceKind) -> bool) -> Option<&Place> {
-    let before = places.partition_point(|place| place.tick < tick);
-    places[..before]
-        .iter()
-        .rev()
-        .find(|place| wanted(place.kind))
-}
 
 /// Where the phase of this name began first.
 pub fn phase<'a>(places: &'a [Place], name: &str) -> Option<&'a Place> {
@@ -68,31 +53,4 @@ fn describe(
         Happening::Unknown => return None,
     };
     Some((kind, happening::tell(names, window, what).short))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn jumps_find_the_nearest_of_the_wanted_kind() {
-        let place = |tick, kind| Place {
-            tick,
-            kind,
-            text: tick.to_string(),
-        };
-        let places = [
-            place(1, PlaceKind::Phase),
-            place(5, PlaceKind::Mark),
-            place(9, PlaceKind::Phase),
-        ];
-        let tick = |place: Option<&Place>| place.map(|place| place.tick);
-        let phase = |kind| kind == PlaceKind::Phase;
-        assert_eq!(tick(next(&places, 1, |_| true)), Some(5));
-        assert_eq!(tick(next(&places, 1, phase)), Some(9));
-        assert_eq!(tick(next(&places, 9, |_| true)), None);
-        assert_eq!(tick(previous(&places, 9, |_| true)), Some(5));
-        assert_eq!(tick(previous(&places, 5, phase)), Some(1));
-        assert_eq!(tick(previous(&places, 1, phase)), None);
-    }
 }
