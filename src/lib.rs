@@ -31,11 +31,13 @@
 //! - [`load`]: pacing, workers, journeys, the protocol driver. Start at [`load::fleet`].
 //! - [`engine`]: the window itself: [`engine::conductor`] decides what is asked, [`engine::recorder`] writes it down,
 //!   [`engine::control`] is how people reach it, and [`engine::detach`] lets it outlive their terminal.
+//! - [`scrape`]: what the system under test says of itself: expositions, PromQL over them, alerts.
 //! - [`history`], [`verdict`], [`report`]: from records to a judgement; pure functions.
 //! - [`console`]: what is seen: [`console::model`] is the screen as data, [`console::update()`] what keys and records do to
 //!   it, [`console::screen`] how it looks, [`console::feed`] where it comes from.
 //! - [`target`]: the demo service that a profile can ask for with `embedded://shop`.
-//! - [`cli`]: the commands. [`alarm`] is the precise timer that the load and the demo service share.
+//! - [`cli`]: the commands. [`alarm`] is the precise timer that the load and the demo service share,
+//!   [`tls`] what load and scraping know of certificates.
 
 pub mod alarm;
 pub mod cli;
@@ -45,6 +47,8 @@ pub mod history;
 pub mod load;
 pub mod profile;
 pub mod report;
+pub mod scrape;
 pub mod session;
 pub mod target;
+pub mod tls;
 pub mod verdict;

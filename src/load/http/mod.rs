@@ -26,7 +26,6 @@ mod names;
 mod origin;
 mod plan;
 mod target;
-mod tls;
 mod transport;
 mod wire;
 

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use rustls::ClientConfig;
 
+use super::TransportError;
 use super::guard::HostGuard;
 use super::target::Target;
-use super::{TransportError, tls};
 use crate::profile::model::{HttpVersion, Scenario};
+use crate::tls;
 
 /// Everything a scenario's connections share across workers: target, TLS configuration, host guard.
 #[derive(Debug, Clone)]

@@ -1,8 +1,8 @@
-//! TLS for a scenario: its `[tls]` options in, one rustls client configuration out, shared by all workers.
+//! TLS as a profile asks for it: its options in, one rustls client configuration out, for the load and for scraping.
 //!
 //! Everything that can be wrong with certificates on this side is found here, before the window starts; what is
-//! wrong on the other side shows as errors of kind `tls` while it runs. The invariant: certificates are verified
-//! unless the profile says `insecure`.
+//! wrong on the other side shows where the connection is used. The invariant: certificates are verified unless the
+//! profile says `insecure`.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,18 +17,19 @@ use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
 };
 
-use super::TransportError;
 use crate::profile::model::{HttpVersion, Tls};
 
-/// The client configuration for a scenario. Errors name the file and what is wrong with it.
-pub(super) fn client_config(
-    tls: &Tls,
-    version: HttpVersion,
-) -> Result<Arc<ClientConfig>, TransportError> {
+/// Why there is no TLS configuration: a sentence that names the file and what is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct TlsError(String);
+
+/// The client configuration for a scenario or a scraped target, and the protocols that it offers.
+pub fn client_config(tls: &Tls, version: HttpVersion) -> Result<Arc<ClientConfig>, TlsError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
-        .map_err(|error| TransportError(format!("TLS cannot be set up: {error}")))?;
+        .map_err(|error| TlsError(format!("TLS cannot be set up: {error}")))?;
     let builder = match &tls.ca {
         _ if tls.insecure => builder
             .dangerous()
@@ -46,19 +47,19 @@ pub(super) fn client_config(
         (Some(cert), Some(key)) => builder
             .with_client_auth_cert(certificates(cert)?, private_key(key)?)
             .map_err(|error| {
-                TransportError(format!(
+                TlsError(format!(
                     "the client certificate {} and the key {} cannot be used together: {error}",
                     cert.display(),
                     key.display()
                 ))
             })?,
         (Some(_), None) => {
-            return Err(TransportError(
+            return Err(TlsError(
                 "tls has a client certificate (cert) but no key".into(),
             ));
         }
         (None, Some(_)) => {
-            return Err(TransportError(
+            return Err(TlsError(
                 "tls has a client key but no certificate (cert)".into(),
             ));
         }
@@ -71,12 +72,12 @@ pub(super) fn client_config(
     Ok(Arc::new(config))
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TransportError> {
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let certificates: Vec<_> = CertificateDer::pem_slice_iter(&read(path)?)
         .collect::<Result<_, _>>()
-        .map_err(|error| TransportError(format!("{} is not PEM: {error}", path.display())))?;
+        .map_err(|error| TlsError(format!("{} is not PEM: {error}", path.display())))?;
     if certificates.is_empty() {
-        return Err(TransportError(format!(
+        return Err(TlsError(format!(
             "{} holds no certificate (PEM, `BEGIN CERTIFICATE`)",
             path.display()
         )));
@@ -84,18 +85,18 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TransportEr
     Ok(certificates)
 }
 
-fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TransportError> {
+fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     PrivateKeyDer::from_pem_slice(&read(path)?).map_err(|error| {
-        TransportError(format!(
+        TlsError(format!(
             "{} holds no private key (PEM, unencrypted): {error}",
             path.display()
         ))
     })
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, TransportError> {
+fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
     std::fs::read(path)
-        .map_err(|error| TransportError(format!("{} cannot be read: {error}", path.display())))
+        .map_err(|error| TlsError(format!("{} cannot be read: {error}", path.display())))
 }
 
 /// Trusts the authorities of a `ca` file, and the certificates in it themselves: a server that signs for itself shows
@@ -109,9 +110,9 @@ struct OwnCa {
 }
 
 impl OwnCa {
-    fn read(path: &Path, provider: Arc<CryptoProvider>) -> Result<Self, TransportError> {
+    fn read(path: &Path, provider: Arc<CryptoProvider>) -> Result<Self, TlsError> {
         let refuse = |error: &dyn std::fmt::Display| {
-            TransportError(format!(
+            TlsError(format!(
                 "a certificate in {} cannot be trusted: {error}",
                 path.display()
             ))
