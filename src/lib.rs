@@ -31,7 +31,7 @@
 //! - [`load`]: pacing, workers, journeys, the protocol driver. Start at [`load::fleet`].
 //! - [`engine`]: the window itself: [`engine::conductor`] decides what is asked, [`engine::recorder`] writes it down,
 //!   [`engine::control`] is how people reach it, and [`engine::detach`] lets it outlive their terminal.
-//! - [`scrape`]: what the system under test says of itself: expositions, PromQL over them, alerts.
+//! - [`scrape`]: what the system under test says of itself: expositions, `PromQL` over them, alerts.
 //! - [`history`], [`verdict`], [`report`]: from records to a judgement; pure functions.
 //! - [`console`]: what is seen: [`console::model`] is the screen as data, [`console::update()`] what keys and records do to
 //!   it, [`console::screen`] how it looks, [`console::feed`] where it comes from.

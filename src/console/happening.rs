@@ -6,7 +6,8 @@
 use super::text::clean;
 use crate::history::History;
 use crate::session::record::{
-    Decision, Event, FaultState, GatePlan, Happening, ModelName, Names, ScenarioState, Window,
+    AlertState, Decision, Event, FaultState, GatePlan, Happening, Instance, ModelName, Names,
+    ScenarioState, Window,
 };
 use crate::verdict::format;
 use crate::verdict::generator::cause_words;
@@ -113,9 +114,40 @@ pub fn tell(names: &Names, window: Option<&Window>, what: &Happening) -> Words {
             };
             Words::of_word("generator", text)
         }
+        Happening::Target { instance, up, text } => {
+            let of = names.instances.get(*instance);
+            let who = of.map_or_else(|| (instance + 1).to_string(), target_words);
+            match (*up, text.is_empty()) {
+                (true, _) => Words::of_sign("target up", who),
+                (false, true) => Words::of_sign("target down", who),
+                (false, false) => Words::of_sign("target down", format!("{who} ({})", clean(text))),
+            }
+        }
+        Happening::Alert(alert) => {
+            let text = clean(&format!("{}{}", alert.name, alert.labels)).into_owned();
+            Words {
+                short: clean(&alert.name).into_owned(),
+                ..Words::of_word(alert_word(alert.state), text)
+            }
+        }
+        Happening::Gauge(gauge) => Words::of_word("gauge", clean(&gauge.name).into_owned()),
         Happening::Warning { text } => Words::of_sign("warning", clean(text).into_owned()),
         Happening::Stop { text, .. } => Words::of_word("end", clean(text).into_owned()),
         Happening::Unknown => Words::of_sign("unknown", "of a later version".to_owned()),
+    }
+}
+
+/// An endpoint by its target, and its own address where the target has several.
+fn target_words(instance: &Instance) -> String {
+    clean(&format!("{} {}", instance.target, instance.instance)).into_owned()
+}
+
+fn alert_word(state: AlertState) -> &'static str {
+    match state {
+        AlertState::Pending => "alert pending",
+        AlertState::Firing => "alert firing",
+        AlertState::Silenced => "alert silenced",
+        AlertState::Resolved => "alert resolved",
     }
 }
 

@@ -194,6 +194,7 @@ fn key() -> Key {
                 .collect(),
             phases: PHASES.iter().map(|phase| phase.0.into()).collect(),
             series: gauges().into_iter().map(|gauge| gauge.name).collect(),
+            ..Names::default()
         },
         ..Key::default()
     }
@@ -204,7 +205,7 @@ fn gauges() -> Vec<GaugePlan> {
         name: name.into(),
         unit: unit.into(),
         warn: warn.map(Into::into),
-        crit: None,
+        ..GaugePlan::default()
     };
     vec![
         gauge("shop cpu", "ratio", Some("> 80%")),
@@ -420,6 +421,8 @@ fn tick(n: u64, random: &mut Random) -> Tick {
             },
             split: [1_200, 0, 0, if hurt { 880_000 } else { 80_000 }, 9_000],
         }],
+        scrapes: Vec::new(),
+        gauged: None,
         series: vec![
             (
                 0,

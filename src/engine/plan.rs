@@ -39,7 +39,7 @@ pub fn names(profile: &Profile) -> Names {
             .iter()
             .map(|phase| phase.name.clone())
             .collect(),
-        series: Vec::new(),
+        ..Names::default()
     }
 }
 
@@ -110,7 +110,7 @@ pub fn window(
             .collect(),
         scenarios: profile.scenarios.iter().map(scenario_plan).collect(),
         gates: profile.gates.iter().map(gate_plan).collect(),
-        // Nothing is scraped yet, so there are no series of that name.
+        targets: Vec::new(),
         gauges: Vec::new(),
         faults: profile.faults.iter().map(fault_plan).collect(),
         predicted: profile.window.predicted.clone(),

@@ -305,6 +305,8 @@ impl Window {
             generator,
             slow: tick.slow,
             series: Vec::new(),
+            scrapes: Vec::new(),
+            gauged: None,
         }
     }
 

@@ -17,8 +17,8 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::session::record::{
-    End, EndReason, ErrorKind, Event, Exemplar, Gap, Happening, Key, Names, Record, Sample, Tick,
-    Window,
+    Alert, AlertState, End, EndReason, ErrorKind, Event, Exemplar, Gap, Happening, Key, Names,
+    Record, Sample, Tick, Window,
 };
 
 pub mod bucket;
@@ -57,6 +57,8 @@ pub const EVENTS: usize = 10_000;
 pub const SLOWEST: usize = 20;
 /// Gaps that are kept one by one; all are counted.
 pub const GAPS: usize = 1_000;
+/// Alerts that are kept at a time.
+pub const ALERTS: usize = 1_000;
 /// The length of a tick when no window record says otherwise, µs.
 const TICK_US: u64 = 1_000_000;
 
@@ -114,6 +116,21 @@ struct Log {
     phases_begun: BTreeMap<usize, u64>,
     stop: Option<Stop>,
     end: Option<End>,
+    alerts: BTreeMap<AlertId, StandingAlert>,
+}
+
+/// Which alert it is: its source, its name, its labels.
+type AlertId = (String, String, String);
+
+/// An alert that is not resolved.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StandingAlert {
+    /// As its source told it last.
+    pub alert: Alert,
+    /// When that was seen, µs since the window began.
+    pub at: u64,
+    /// When it was first seen since it was last resolved, µs since the window began.
+    pub from: u64,
 }
 
 impl Default for History {
@@ -192,6 +209,8 @@ impl History {
         extend(&mut old.steps, &new.steps);
         extend(&mut old.phases, &new.phases);
         extend(&mut old.series, &new.series);
+        extend(&mut old.scraped, &new.scraped);
+        extend(&mut old.instances, &new.instances);
         self.series.resize(self.names.series.len(), None);
         for (index, value) in key.series.iter().enumerate() {
             self.set_series(index, value.map(|number| number.0));
@@ -225,7 +244,7 @@ impl History {
         for exemplar in &tick.slow {
             self.log.keep_slow(exemplar);
         }
-        for &(index, value) in &tick.series {
+        for (index, value) in tick.changes() {
             self.set_series(index, value.map(|number| number.0));
         }
         let bucket = Bucket {
@@ -321,6 +340,15 @@ impl History {
                     text: text.clone(),
                 });
             }
+            Happening::Alert(alert) => self.log.keep_alert(alert, event),
+            Happening::Gauge(gauge) => {
+                let gauges = self.window.as_mut().map(|window| &mut window.gauges);
+                if let Some(gauges) = gauges
+                    && !gauges.iter().any(|known| known.name == gauge.name)
+                {
+                    gauges.push((**gauge).clone());
+                }
+            }
             Happening::Scenario { .. }
             | Happening::Load { .. }
             | Happening::Extend { .. }
@@ -330,6 +358,7 @@ impl History {
             | Happening::Mark { .. }
             | Happening::SignOff { .. }
             | Happening::Generator { .. }
+            | Happening::Target { .. }
             | Happening::Warning { .. }
             | Happening::Unknown => {}
         }
@@ -379,6 +408,24 @@ impl History {
 }
 
 impl Log {
+    fn keep_alert(&mut self, alert: &Alert, event: &Event) {
+        let id = (alert.from.clone(), alert.name.clone(), alert.labels.clone());
+        if alert.state == AlertState::Resolved {
+            self.alerts.remove(&id);
+            return;
+        }
+        let from = self.alerts.get(&id).map(|standing| standing.from);
+        if from.is_none() && self.alerts.len() == ALERTS {
+            return;
+        }
+        let standing = StandingAlert {
+            alert: alert.clone(),
+            at: event.at,
+            from: from.unwrap_or(event.at),
+        };
+        self.alerts.insert(id, standing);
+    }
+
     fn keep_gap(&mut self, gap: Gap) {
         if self.gaps.len() == GAPS {
             self.gaps.pop_front();

@@ -7,8 +7,8 @@ use super::levels::Levels;
 use super::select;
 use super::totals::Times;
 use super::{
-    Bucket, Depth, Flow, GeneratorTotals, History, Moment, PhaseTotals, Selection, Slot, TICK_US,
-    Totals,
+    Bucket, Depth, Flow, GeneratorTotals, History, Moment, PhaseTotals, Selection, Slot,
+    StandingAlert, TICK_US, Totals,
 };
 use crate::profile::model::Scope;
 use crate::session::record::{End, EndReason, Event, Exemplar, Gap, Names, Sample, Window};
@@ -91,6 +91,13 @@ impl History {
     /// The latest value of a series.
     pub fn series(&self, index: usize) -> Option<f64> {
         self.series.get(index).copied().flatten()
+    }
+
+    /// Alerts that are not resolved, the first seen first.
+    pub fn alerts(&self) -> Vec<&StandingAlert> {
+        let mut alerts: Vec<_> = self.log.alerts.values().collect();
+        alerts.sort_by_key(|standing| standing.from);
+        alerts
     }
 
     /// What is known of a phase; `None` when no tick of it was recorded.

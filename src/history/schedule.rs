@@ -144,6 +144,9 @@ impl Schedule {
             | Happening::Mark { .. }
             | Happening::SignOff { .. }
             | Happening::Generator { .. }
+            | Happening::Target { .. }
+            | Happening::Alert(_)
+            | Happening::Gauge(_)
             | Happening::Warning { .. }
             | Happening::Unknown => {}
         }

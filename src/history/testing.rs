@@ -194,6 +194,7 @@ fn names(phases: Vec<String>) -> Names {
         ],
         phases,
         series: vec!["shop memory".into(), "pg conns".into()],
+        ..Names::default()
     }
 }
 
@@ -273,7 +274,7 @@ fn tick(n: u64, phase: Option<usize>, load: f64) -> Tick {
             response: 80_100,
             split: [100, 0, 0, 79_000, 1_000],
         }],
-        series: Vec::new(),
+        ..Tick::default()
     }
 }
 

@@ -76,6 +76,9 @@ impl Known {
             Happening::Gate { gate, .. } => self
                 .gates
                 .map_or(Ok(()), |gates| below("gate", *gate, gates)),
+            Happening::Target { instance, .. } => {
+                below("instance", *instance, names.instances.len())
+            }
             Happening::Fault { fault, .. } => self
                 .faults
                 .map_or(Ok(()), |faults| below("fault", *fault, faults)),
@@ -84,6 +87,8 @@ impl Known {
             | Happening::Mark { .. }
             | Happening::SignOff { .. }
             | Happening::Generator { .. }
+            | Happening::Alert(_)
+            | Happening::Gauge(_)
             | Happening::Warning { .. }
             | Happening::Stop { .. }
             | Happening::Unknown => Ok(()),
@@ -96,6 +101,10 @@ fn check_key(key: &Key, before: Option<&Names>) -> Result<(), String> {
     below("series", key.series.len(), names.series.len() + 1)?;
     for step in &names.steps {
         below("scenario", step.scenario, names.scenarios.len())?;
+    }
+    below("series", names.scraped.len(), names.series.len() + 1)?;
+    for &instance in names.scraped.iter().flatten() {
+        below("instance", instance, names.instances.len())?;
     }
     if !before.is_none_or(|before| extends(names, before)) {
         return Err("names were taken away".to_owned());
@@ -112,6 +121,7 @@ pub(super) fn extends(names: &Names, before: &Names) -> bool {
         && names.steps.len() >= before.steps.len()
         && names.phases.len() >= before.phases.len()
         && names.series.len() >= before.series.len()
+        && names.instances.len() >= before.instances.len()
 }
 
 fn check_window(window: &Window) -> Result<(), String> {
@@ -143,10 +153,17 @@ fn check_tick(tick: &Tick, names: &Names) -> Result<(), String> {
         below("step", slow.step, names.steps.len())?;
         time(slow.at)?;
     }
-    for &(series, _) in &tick.series {
+    for (series, _) in tick.changes() {
         below("series", series, names.series.len())?;
     }
-    Ok(())
+    for scrape in &tick.scrapes {
+        below("instance", scrape.of, names.instances.len())?;
+        time(scrape.at)?;
+        for &(series, _) in &scrape.stamped {
+            below("series", series, names.series.len())?;
+        }
+    }
+    time(tick.gauged.unwrap_or_default())
 }
 
 fn below(what: &str, index: usize, end: usize) -> Result<(), String> {

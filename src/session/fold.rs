@@ -202,7 +202,7 @@ impl Folder {
         for step in &tick.steps {
             self.steps.entry(step.step).or_default().add(step);
         }
-        for &(index, value) in &tick.series {
+        for (index, value) in tick.changes() {
             self.value(index, value.map(|number| number.0));
         }
     }
@@ -252,6 +252,7 @@ fn brief(event: &Event) -> Event {
         | Happening::Warning { text }
         | Happening::Fault { text, .. }
         | Happening::SignOff { text, .. }
+        | Happening::Target { text, .. }
         | Happening::Stop { text, .. } => {
             if let Some((place, _)) = text.char_indices().nth(MAX_TEXT) {
                 text.truncate(place);
@@ -265,6 +266,8 @@ fn brief(event: &Event) -> Event {
         | Happening::Hold { .. }
         | Happening::Gate { .. }
         | Happening::Generator { .. }
+        | Happening::Alert(_)
+        | Happening::Gauge(_)
         | Happening::Unknown => {}
     }
     event

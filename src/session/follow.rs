@@ -24,6 +24,10 @@ const POLL: Duration = Duration::from_millis(250);
 const CHUNK: usize = 256 << 10;
 
 /// What a follower has to say.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "it is handed on at once, and nearly always a record"
+)]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Followed {
     /// The next record.

@@ -106,6 +106,17 @@ pub(super) struct Skimmed {
     /// The series that changed.
     #[serde(default)]
     pub series: Vec<(usize, Option<Number>)>,
+    /// Those of its scrapes.
+    #[serde(default)]
+    pub scrapes: Vec<SkimmedScrape>,
+}
+
+/// What must still be known of a scrape.
+#[derive(Debug, Deserialize)]
+pub(super) struct SkimmedScrape {
+    /// The series that changed.
+    #[serde(default)]
+    pub series: Vec<(usize, Option<Number>)>,
 }
 
 /// The tick in a line, without what was measured in it; `None` for a line of another kind. Takes a fifth of the time of

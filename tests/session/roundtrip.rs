@@ -68,9 +68,8 @@ fn every_frame_stands_alone() {
                 keys += 1;
             }
             Record::Tick(tick) => tick
-                .series
-                .iter()
-                .for_each(|&(index, value)| series[index] = value),
+                .changes()
+                .for_each(|(index, value)| series[index] = value),
             _ => {}
         }
     }

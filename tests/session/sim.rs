@@ -3,8 +3,9 @@
 use stormdeck::session::Record;
 use stormdeck::session::hist::Hist;
 use stormdeck::session::record::{
-    End, EndReason, ErrorKind, Event, Exemplar, GeneratorTick, Happening, Names, Number, PhasePlan,
-    Sample, ScenarioPlan, ScenarioState, ScenarioTick, StepName, StepTick, Tick, Window,
+    End, EndReason, ErrorKind, Event, Exemplar, GeneratorTick, Happening, Instance, Names, Number,
+    PhasePlan, Sample, ScenarioPlan, ScenarioState, ScenarioTick, ScrapeTick, StepName, StepTick,
+    Tick, Window,
 };
 
 /// Start of every simulated window, µs since the Unix epoch: 2026-01-02 03:04:05 UTC.
@@ -64,6 +65,13 @@ impl Sim {
             series: (0..self.series.len())
                 .map(|index| format!("shop_metric_{index}{{instance=\"a\"}}"))
                 .collect(),
+            scraped: (0..self.series.len())
+                .map(|index| is_scraped(index).then_some(0))
+                .collect(),
+            instances: vec![Instance {
+                target: "shop".into(),
+                instance: "a".into(),
+            }],
         }
     }
 
@@ -114,6 +122,15 @@ impl Sim {
                 series.push((index, (!gone).then_some(Number(value))));
             }
         }
+        let (scraped, series) = series
+            .into_iter()
+            .partition(|&(index, _)| is_scraped(index));
+        let scrapes = vec![ScrapeTick {
+            of: 0,
+            at: at - 400_000,
+            series: scraped,
+            stamped: Vec::new(),
+        }];
         let done = self.requests * self.steps as u64;
         Record::Tick(Box::new(Tick {
             n,
@@ -154,6 +171,8 @@ impl Sim {
                 ..Exemplar::default()
             }],
             series,
+            scrapes,
+            gauged: Some(at),
         }))
     }
 
@@ -256,4 +275,9 @@ pub fn end(ticks: u64) -> End {
         reason: EndReason::Finished,
         lost: 0,
     }
+}
+
+/// Of the series every other one is scraped, the others are gauges'.
+fn is_scraped(series: usize) -> bool {
+    series % 2 == 1
 }

@@ -48,6 +48,9 @@ fn describe(
         | Happening::Extend { .. }
         | Happening::Hold { .. }
         | Happening::Generator { .. }
+        | Happening::Target { .. }
+        | Happening::Alert(_)
+        | Happening::Gauge(_)
         | Happening::Warning { .. }
         | Happening::Stop { .. } => PlaceKind::Other,
         Happening::Unknown => return None,

@@ -3,7 +3,7 @@
 use ratatui::style::Style;
 
 use crate::console::theme::Theme;
-use crate::session::record::{Decision, FaultState, Happening, ScenarioState};
+use crate::session::record::{AlertState, Decision, FaultState, Happening, ScenarioState};
 
 /// How an event looks.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -31,7 +31,9 @@ pub fn sign(theme: &Theme, what: &Happening) -> Sign {
         Happening::Extend { .. } => (glyphs.dot, theme.warn, 0),
         Happening::Hold { on: true } => (glyphs.stopped, theme.warn, 0),
         Happening::Hold { on: false } => (glyphs.runs, theme.text, 0),
-        Happening::Gate { holds: true, .. } => (glyphs.yes, theme.good, 0),
+        Happening::Gate { holds: true, .. } | Happening::Target { up: true, .. } => {
+            (glyphs.yes, theme.good, 0)
+        }
         Happening::Gate { holds: false, .. } => (glyphs.no, theme.bad, 4),
         Happening::Fault { state, .. } => {
             let (style, rank) = match state {
@@ -52,6 +54,14 @@ pub fn sign(theme: &Theme, what: &Happening) -> Sign {
         },
         Happening::Generator { causes } if causes.is_empty() => (glyphs.yes, theme.good, 0),
         Happening::Generator { .. } => (glyphs.alert, theme.bad, 3),
+        Happening::Target { up: false, .. } => (glyphs.alert, theme.warn, 2),
+        Happening::Alert(alert) => match alert.state {
+            AlertState::Pending => (glyphs.alert, theme.dim, 1),
+            AlertState::Firing => (glyphs.alert, theme.bad, 4),
+            AlertState::Silenced => (glyphs.dot, theme.dim, 1),
+            AlertState::Resolved => (glyphs.yes, theme.good, 1),
+        },
+        Happening::Gauge(_) => (glyphs.dot, theme.dim, 0),
         Happening::Warning { .. } => (glyphs.alert, theme.warn, 1),
         Happening::Stop { .. } => (glyphs.stopped, theme.title, 0),
         Happening::Unknown => (glyphs.unknown, theme.dim, 0),

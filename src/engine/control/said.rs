@@ -60,6 +60,7 @@ pub fn sentence(command: &Command, actions: &[Action], profile: &Profile) -> Str
             format!("phase `{}` lasts {by} longer", phase(*index))
         }
         Happening::Mark { .. } => "noted".into(),
+        Happening::Gauge(gauge) => format!("`{}` is shown as a gauge", gauge.name),
         Happening::SignOff { decision, .. } => format!("signed off: {}", decision.name()),
         Happening::Stop {
             reason: EndReason::Aborted,
@@ -72,6 +73,8 @@ pub fn sentence(command: &Command, actions: &[Action], profile: &Profile) -> Str
         Happening::Fault { .. }
         | Happening::Gate { .. }
         | Happening::Generator { .. }
+        | Happening::Target { .. }
+        | Happening::Alert(_)
         | Happening::Warning { .. }
         | Happening::Unknown => "done".into(),
     }

@@ -65,7 +65,8 @@ impl Decoder {
 /// Makes of a key one that stands for the moment after this tick.
 fn bring_forward(key: &mut Key, tick: Skimmed) {
     (key.tick, key.at, key.wall) = (tick.n + 1, tick.at, tick.wall);
-    for (index, value) in tick.series {
+    let scraped = tick.scrapes.into_iter().flat_map(|scrape| scrape.series);
+    for (index, value) in scraped.chain(tick.series) {
         if index >= key.names.series.len() {
             continue;
         }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Bottleneck, EndReason, ScenarioState};
+use super::{Alert, Bottleneck, EndReason, GaugePlan, ScenarioState};
 
 /// Something that happened at a moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -92,6 +92,20 @@ pub enum Happening {
         /// Why; empty when it recovered.
         causes: Vec<Bottleneck>,
     },
+    /// A target was reached, or was not, for the first time or after it was otherwise.
+    Target {
+        /// Its index in `names.instances`.
+        instance: usize,
+        /// Whether it answers.
+        up: bool,
+        /// Why not. Empty when it does.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        text: String,
+    },
+    /// An alert changed its state.
+    Alert(Box<Alert>),
+    /// A gauge was added while the window ran: pinned by a person, or of a set for a known exporter.
+    Gauge(Box<GaugePlan>),
     /// Something that the operator should know.
     Warning {
         /// A sentence.

@@ -7,6 +7,7 @@
 
 mod happening;
 mod plan;
+mod scrape;
 mod tick;
 
 use std::fmt;
@@ -14,7 +15,10 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 pub use happening::{Decision, Event, FaultState, Happening};
-pub use plan::{FaultPlan, GatePlan, GaugePlan, ModelName, PhasePlan, ScenarioPlan, Window};
+pub use plan::{
+    FaultPlan, GatePlan, GaugePlan, ModelName, PhasePlan, ScenarioPlan, TargetPlan, Window,
+};
+pub use scrape::{Alert, AlertState, Instance, ScrapeTick};
 pub use tick::{
     Bottleneck, ErrorKind, Exemplar, GeneratorTick, Sample, ScenarioState, ScenarioTick, StepTick,
     Tick,
@@ -77,9 +81,23 @@ pub struct Names {
     pub steps: Vec<StepName>,
     /// Phases.
     pub phases: Vec<String>,
-    /// Series: gauges, and scraped series once there are any.
+    /// Series: values of gauges, and scraped series. A gauge that has one value without labels gives its series its own
+    /// name, one that has several `name{label="value"}`; a scraped series is written as Prometheus writes it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub series: Vec<String>,
+    /// Where each of `series` was scraped, as an index into `instances`; `null` for a gauge's, and for all beyond the end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scraped: Vec<Option<usize>>,
+    /// What is scraped.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub instances: Vec<Instance>,
+}
+
+impl Names {
+    /// Where a series was scraped; `None` for a gauge's.
+    pub fn instance_of(&self, series: usize) -> Option<usize> {
+        self.scraped.get(series).copied().flatten()
+    }
 }
 
 /// The full name of a step.

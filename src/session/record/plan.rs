@@ -41,6 +41,9 @@ pub struct Window {
     pub scenarios: Vec<ScenarioPlan>,
     /// What the verdict counts.
     pub gates: Vec<GatePlan>,
+    /// What is watched.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<TargetPlan>,
     /// Gauges, whose values are series of the same name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gauges: Vec<GaugePlan>,
@@ -106,11 +109,30 @@ pub enum ModelName {
     Closed,
 }
 
+/// A target as planned.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct TargetPlan {
+    /// Its name.
+    pub name: String,
+    /// How it is watched: `scrape`, `prometheus` or `alertmanager`.
+    pub kind: String,
+    /// Where it is, secrets hidden.
+    pub url: String,
+    /// The interval, µs.
+    pub every_us: u64,
+}
+
 /// A gauge as planned, in the words of the profile.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct GaugePlan {
     /// Its name, and that of its series.
     pub name: String,
+    /// The target it is drawn from; absent for all that are scraped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<String>,
+    /// The expression, in `PromQL`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub expr: String,
     /// What it counts in: `bytes`, `seconds`, `ratio`, `per second`, `count`; empty for a plain number.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub unit: String,

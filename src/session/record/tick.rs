@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Number;
+use super::{Number, ScrapeTick};
 use crate::session::hist::Hist;
 
 /// What happened in one recording interval.
@@ -31,9 +31,24 @@ pub struct Tick {
     /// The slowest requests.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub slow: Vec<Exemplar>,
-    /// Series that changed: index and value.
+    /// Gauges' series that changed: index and value.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub series: Vec<(usize, Option<Number>)>,
+    /// Scrapes that ended in this tick, in the order in which they ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scrapes: Vec<ScrapeTick>,
+    /// The moment for which the gauges were evaluated, µs since the window began: over all scrapes up to and with this
+    /// tick's. Absent when they were not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gauged: Option<u64>,
+}
+
+impl Tick {
+    /// Every series that changed, scraped ones first, in the order in which they did: a later value counts.
+    pub fn changes(&self) -> impl Iterator<Item = (usize, Option<Number>)> + '_ {
+        let scraped = self.scrapes.iter().flat_map(|scrape| &scrape.series);
+        scraped.chain(&self.series).copied()
+    }
 }
 
 /// One scenario in one tick.

@@ -181,7 +181,7 @@ impl Standing {
             }
             Record::Window(window) => self.wall = window.wall,
             Record::Tick(tick) => {
-                for &(index, value) in &tick.series {
+                for (index, value) in tick.changes() {
                     if let Some(place) = self.series.get_mut(index) {
                         *place = value;
                     }
@@ -346,7 +346,9 @@ impl Writer {
         let longer = names.scenarios.starts_with(&now.scenarios)
             && names.steps.starts_with(&now.steps)
             && names.phases.starts_with(&now.phases)
-            && names.series.starts_with(&now.series);
+            && names.series.starts_with(&now.series)
+            && names.scraped.starts_with(&now.scraped)
+            && names.instances.starts_with(&now.instances);
         if !longer {
             return Err(AppendError::Refused(
                 "names may only be added at the end".to_owned(),
