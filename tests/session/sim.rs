@@ -122,13 +122,13 @@ impl Sim {
                 series.push((index, (!gone).then_some(Number(value))));
             }
         }
-        let (scraped, series) = series
+        let (changed, series) = series
             .into_iter()
             .partition(|&(index, _)| is_scraped(index));
         let scrapes = vec![ScrapeTick {
             of: 0,
             at: at - 400_000,
-            series: scraped,
+            series: changed,
             stamped: Vec::new(),
         }];
         let done = self.requests * self.steps as u64;
