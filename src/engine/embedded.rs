@@ -9,7 +9,6 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use crate::profile::Profile;
-use crate::profile::model::TargetSource;
 use crate::profile::secret::Text;
 use crate::target::options::{Options, OptionsError};
 
@@ -110,9 +109,7 @@ fn replace(
     let target_urls = profile
         .targets
         .iter_mut()
-        .map(|target| match &mut target.source {
-            TargetSource::Scrape(url) | TargetSource::Prometheus(url) => url,
-        });
+        .filter_map(|target| target.source.url_mut());
     for url in scenario_urls.chain(target_urls) {
         let Some(rest) = url.reveal().strip_prefix(SCHEME) else {
             continue;

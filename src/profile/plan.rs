@@ -277,9 +277,17 @@ fn gates(profile: &Profile) -> Vec<PlannedGate> {
         .collect()
 }
 
-fn target_url(source: &TargetSource) -> &Text {
+/// Where a target is, as it may be shown.
+pub(crate) fn whereabouts(source: &TargetSource) -> String {
     match source {
-        TargetSource::Scrape(url) | TargetSource::Prometheus(url) => url,
+        TargetSource::Scrape(url)
+        | TargetSource::Prometheus(url)
+        | TargetSource::Alertmanager(url) => url.to_string(),
+        TargetSource::Many(many) => {
+            let files = many.files.iter().map(|file| file.display().to_string());
+            let places: Vec<String> = many.hosts.iter().cloned().chain(files).collect();
+            places.join(", ")
+        }
     }
 }
 
@@ -288,7 +296,7 @@ fn targets(profile: &Profile) -> Vec<(String, String, Duration)> {
         .targets
         .iter()
         .map(|target| {
-            let url = target_url(&target.source).to_string();
+            let url = whereabouts(&target.source);
             (target.name.clone(), url, target.every)
         })
         .collect()
@@ -317,12 +325,7 @@ fn hosts(profile: &Profile) -> Vec<String> {
         let absolute = step.url.reveal().starts_with("http");
         absolute.then(|| host(&step.url))?
     }));
-    hosts.extend(
-        profile
-            .targets
-            .iter()
-            .filter_map(|t| host(target_url(&t.source))),
-    );
+    hosts.extend(profile.targets.iter().filter_map(|t| host(t.source.url()?)));
     hosts.extend(profile.notify.webhook.iter().filter_map(host));
     for fault in &profile.faults {
         if let FaultDriver::Proxy {

@@ -1,6 +1,7 @@
 //! What is watched.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Tls;
@@ -12,8 +13,10 @@ use crate::profile::secret::Text;
 pub struct Target {
     /// Unique among targets.
     pub name: String,
-    /// A metrics endpoint, or a Prometheus server.
+    /// A metrics endpoint or many, or a server that watches others.
     pub source: TargetSource,
+    /// A Unix socket through which its URL is reached.
+    pub unix: Option<PathBuf>,
     /// Scrape interval: 5 s unless said otherwise.
     pub every: Duration,
     /// Limit on one scrape: 5 s unless said otherwise.
@@ -22,14 +25,24 @@ pub struct Target {
     pub headers: Vec<(String, Text)>,
     /// Bearer token.
     pub bearer: Option<Text>,
+    /// A file that holds the bearer token; read again when it changes.
+    pub bearer_file: Option<PathBuf>,
     /// User and password.
     pub basic: Option<(String, Text)>,
     /// TLS options.
     pub tls: Tls,
-    /// Regular expressions of metric names to keep; empty keeps all.
+    /// Follow redirects: no, unless said otherwise.
+    pub redirects: bool,
+    /// Limit on the body of a scrape, decompressed, bytes: 10 MB unless said otherwise.
+    pub max_size: u64,
+    /// What to keep: regular expressions of metric names, or selectors (`{code=~"5.."}`). Empty keeps all.
     pub keep: Vec<String>,
-    /// Regular expressions of metric names to drop.
+    /// What to drop, likewise.
     pub drop: Vec<String>,
+    /// Selectors of series to record beside those that the gauges need.
+    pub record: Vec<String>,
+    /// Show the shipped gauges of the exporters that are recognized.
+    pub auto: bool,
     /// Labels added to every series.
     pub labels: BTreeMap<String, String>,
 }
@@ -39,8 +52,49 @@ pub struct Target {
 pub enum TargetSource {
     /// `url`: an exposition endpoint.
     Scrape(Text),
-    /// `prometheus`: a server that evaluates the gauges itself.
+    /// `static` and `file_sd`: many endpoints.
+    Many(Many),
+    /// `prometheus`: a server that evaluates the gauges itself, and has alerts.
     Prometheus(Text),
+    /// `alertmanager`: a server that has alerts.
+    Alertmanager(Text),
+}
+
+impl TargetSource {
+    /// Its URL, where it has one.
+    pub fn url(&self) -> Option<&Text> {
+        match self {
+            Self::Scrape(url) | Self::Prometheus(url) | Self::Alertmanager(url) => Some(url),
+            Self::Many(_) => None,
+        }
+    }
+
+    /// Likewise, to be changed.
+    pub fn url_mut(&mut self) -> Option<&mut Text> {
+        match self {
+            Self::Scrape(url) | Self::Prometheus(url) | Self::Alertmanager(url) => Some(url),
+            Self::Many(_) => None,
+        }
+    }
+}
+
+/// Whether an entry of `keep` or `drop` is a selector, not a regular expression of names: only selectors hold quotes.
+pub fn is_selector(entry: &str) -> bool {
+    entry.contains('{') && entry.contains(['"', '\'', '`'])
+}
+
+/// Many endpoints in one target.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Many {
+    /// `static`: host and port of each.
+    pub hosts: Vec<String>,
+    /// `file_sd`: files in the form of Prometheus' `file_sd_configs`, read again when they change. The last part of a
+    /// path may hold one `*`.
+    pub files: Vec<PathBuf>,
+    /// `http` unless said otherwise.
+    pub scheme: String,
+    /// `/metrics` unless said otherwise.
+    pub path: String,
 }
 
 /// `[[gauge]]`: a named number.

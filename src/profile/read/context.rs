@@ -118,9 +118,14 @@ impl<'a> Context<'a> {
         complete.then(|| filled.into_text())
     }
 
+    /// A path that may come to be later, relative to the profile's folder.
+    pub fn beside(&self, path: &str) -> PathBuf {
+        self.base.join(path)
+    }
+
     /// A relative path under the profile's folder; noted as a mistake unless it is a file.
     pub fn existing(&self, path: &str, place: Place) -> Option<PathBuf> {
-        let full = self.base.join(path);
+        let full = self.beside(path);
         match std::fs::metadata(&full) {
             Ok(meta) if meta.is_file() => Some(full),
             Ok(_) => {
