@@ -10,6 +10,7 @@ mod line;
 mod ls;
 mod man;
 mod pick;
+mod query;
 mod replay;
 mod run;
 mod stop;
@@ -57,6 +58,8 @@ enum Command {
     /// Say what a profile would do, or what is wrong with it
     #[command(after_help = check::EXIT_STATUS)]
     Check(check::Args),
+    /// Ask a recording with PromQL: `stormdeck query - 'rate(http_requests_total[1m])' --range`
+    Query(query::Args),
     /// List running and recorded sessions, newest first
     Ls(ls::Args),
     /// Check every checksum of a session and the chain of its frames
@@ -135,6 +138,7 @@ pub fn main() -> ExitCode {
         Command::Stop(args) => stop::run(&args),
         Command::Engine(args) => engine::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Query(args) => query::run(&args),
         Command::Ls(args) => ls::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Export(args) => export::run(&args),

@@ -12,6 +12,7 @@ use crate::load::limits;
 use crate::load::schedule::Curve;
 use crate::profile::Profile;
 use crate::profile::model::Model;
+use crate::scrape::watch::{self, WatchError};
 
 /// What the workers are to do, and what the operator should know before they begin.
 #[derive(Debug)]
@@ -22,9 +23,9 @@ pub struct Prepared<P = HttpPlan> {
     pub warnings: Vec<String>,
 }
 
-/// Everything that is wrong with a profile's load.
+/// Everything that is wrong with what a profile puts on a system, and what it watches of it.
 #[derive(Debug, thiserror::Error)]
-#[error("the load cannot begin:\n  {}", .0.join("\n  "))]
+#[error("the window cannot begin:\n  {}", .0.join("\n  "))]
 pub struct LoadError(pub Vec<String>);
 
 /// Tries everything that can fail before a window, and begins nothing: what it finds is what would keep the window
@@ -38,6 +39,9 @@ pub fn check(profile: &Profile, workers: usize) -> Result<Vec<String>, LoadError
     let found = embedded::check(&mut profile);
     let mut mistakes: Vec<String> = found.iter().map(ToString::to_string).collect();
     if let Err(LoadError(more)) = prepare(&profile, workers) {
+        mistakes.extend(more);
+    }
+    if let Err(WatchError(more)) = watch::check(&profile.targets, &profile.gauges) {
         mistakes.extend(more);
     }
     if !mistakes.is_empty() {

@@ -1,6 +1,7 @@
 //! The loop of a window: gathers what the workers report, writes it down, watches the gates, moves the conductor.
 
 mod calls;
+mod watching;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -24,6 +25,7 @@ use crate::load::http_work::HttpPlan;
 use crate::load::tick::FleetTick;
 use crate::load::work::Plan;
 use crate::profile::Profile;
+use crate::scrape::watch::{self, Observed, Watch};
 use crate::session::record::{
     End, EndReason, Event, GeneratorTick, Happening, Key, Record, ScenarioState, Tick, VERSION,
 };
@@ -61,6 +63,9 @@ pub struct Finished {
 /// Why a window could not run.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
+    /// The targets cannot be watched.
+    #[error(transparent)]
+    Watch(#[from] watch::WatchError),
     /// The system refused a thread, a timer or a signal handler.
     #[error("the system refused {what}: {source}")]
     System {
@@ -130,6 +135,10 @@ struct Window {
     meter: Meter,
     recorder_cpu: Duration,
     causes: Causes,
+    /// Scrapes targets, when there are any.
+    watch: Option<Watch>,
+    /// What it saw, for the next tick.
+    observed: Observed,
     orders: UnboundedReceiver<Call>,
     reason: EndReason,
     drain_until: Option<Nanos>,
@@ -154,6 +163,7 @@ impl Window {
         })?;
         let clock = Clock::starting_at(Instant::now() + SETTLE);
         let window = plan::window(&profile, &by, workers, wall(), prepared.warnings);
+        let watch = watching::start(&profile, clock, window.wall)?;
         let mut this = Self {
             conductor: Conductor::new(&profile),
             fleet: Fleet::start(prepared.spec, clock).map_err(|source| EngineError::System {
@@ -167,6 +177,8 @@ impl Window {
             meter: Meter::start(),
             recorder_cpu: Duration::ZERO,
             causes: Causes::default(),
+            watch,
+            observed: Observed::default(),
             orders,
             reason: EndReason::Finished,
             drain_until: None,
@@ -215,6 +227,7 @@ impl Window {
                     Some(call) => self.on_call(call),
                     None => orders_open = false,
                 },
+                observed = watching::next(&mut self.watch) => self.on_observed(observed),
                 signal = signals.next() => self.on_signal(signal),
             }
         };
@@ -252,7 +265,8 @@ impl Window {
             end
         };
         let samples = tick.samples.clone();
-        let record = self.complete(tick, at);
+        let mut record = self.complete(tick, at);
+        self.add_observed(&mut record);
         if let Some(causes) = self.causes.update(record.at, &record.generator.bottleneck) {
             self.note(None, Happening::Generator { causes });
         }

@@ -165,6 +165,18 @@ impl Store {
         self.append(id, at, STALE)
     }
 
+    /// Keeps every series at least so far back, in milliseconds, from now on.
+    pub fn reach_at_least(&mut self, reach: i64) {
+        self.reach = self.reach.max(reach);
+        for series in self
+            .slots
+            .iter_mut()
+            .filter_map(|slot| slot.series.as_mut())
+        {
+            series.reach = series.reach.max(reach);
+        }
+    }
+
     /// How far back, in milliseconds, a series is kept from now on. What is gone does not come back.
     pub fn set_reach(&mut self, id: SeriesId, reach: i64) {
         if let Some(series) = series_mut(&mut self.slots, id) {

@@ -28,6 +28,8 @@ pub struct Names {
     pub phases: Vec<String>,
     /// Faults.
     pub faults: Vec<String>,
+    /// Whether anything is watched.
+    pub watched: bool,
 }
 
 /// What a wish comes to.
@@ -35,6 +37,10 @@ pub struct Names {
 pub enum Resolved {
     /// Something for the conductor.
     Command(Command),
+    /// An expression is to be shown as a gauge.
+    Pin(String),
+    /// Scraped series whose names hold these words are asked for.
+    Series(String),
     /// How the window stands is asked for.
     Status,
     /// Nothing needs to be done, and this is said.
@@ -61,6 +67,7 @@ impl Names {
                 .iter()
                 .map(|fault| fault.name.clone())
                 .collect(),
+            watched: !profile.targets.is_empty(),
         }
     }
 
@@ -113,6 +120,11 @@ impl Names {
             Wish::Abort { text } => Command::Abort {
                 text: reason(&text, "aborted"),
             },
+            Wish::Pin { .. } | Wish::Series { .. } if !self.watched => {
+                return Err("nothing is scraped: the profile has no `[[target]]`".into());
+            }
+            Wish::Pin { expr } => return Ok(Resolved::Pin(clean(&expr, MAX_TEXT))),
+            Wish::Series { text } => return Ok(Resolved::Series(text)),
             Wish::Status => return Ok(Resolved::Status),
             Wish::Hello => {
                 let version = env!("CARGO_PKG_VERSION");
@@ -227,6 +239,7 @@ mod tests {
             scenarios: vec![("shoppers".into(), true), ("writers".into(), false)],
             phases: vec!["steady".into(), "7".into()],
             faults: vec!["slow database".into()],
+            watched: true,
         }
     }
 

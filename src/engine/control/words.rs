@@ -41,6 +41,8 @@ enum Takes {
     FaultAndSwitch,
     DecisionAndNote,
     PerhapsNote,
+    Expression,
+    PerhapsWords,
 }
 
 const fn verb(name: &'static str, usage: &'static str, help: &'static str, takes: Takes) -> Verb {
@@ -79,6 +81,8 @@ pub const VERBS: &[Verb] = &[
     dangerous(verb("sign-off", "sign-off go|no-go [TEXT]", "sign the window off", Takes::DecisionAndNote)),
     dangerous(verb("end", "end [TEXT]", "end the window, once what is in flight has finished", Takes::PerhapsNote)),
     dangerous(verb("abort", "abort [TEXT]", "end the window without waiting for what is in flight", Takes::PerhapsNote)),
+    verb("pin", "pin EXPRESSION", "show a PromQL expression over what is scraped as a gauge", Takes::Expression),
+    verb("series", "series [WORDS]", "say which series are scraped", Takes::PerhapsWords),
     verb("status", "status", "say how the window stands", Takes::Nothing),
     verb("hello", "hello", "say whether the window can be reached", Takes::Nothing),
 ];
@@ -152,6 +156,8 @@ impl Wish {
             | Self::Extend { .. }
             | Self::Mark { .. }
             | Self::Clear
+            | Self::Pin { .. }
+            | Self::Series { .. }
             | Self::Status
             | Self::Hello => false,
         }
@@ -183,8 +189,8 @@ fn read(verb: &Verb, rest: &str) -> Result<Wish, WordsError> {
         Takes::Scenario | Takes::Factor | Takes::Phase | Takes::Time | Takes::Note => {
             name.is_empty()
         }
-        Takes::FaultAndSwitch | Takes::DecisionAndNote => rest.is_empty(),
-        Takes::Switch | Takes::PerhapsNote => false,
+        Takes::FaultAndSwitch | Takes::DecisionAndNote | Takes::Expression => rest.is_empty(),
+        Takes::Switch | Takes::PerhapsNote | Takes::PerhapsWords => false,
     };
     if empty {
         return Err(usage);
@@ -226,6 +232,8 @@ fn read(verb: &Verb, rest: &str) -> Result<Wish, WordsError> {
             },
         },
         "clear" => Wish::Clear,
+        "pin" => Wish::Pin { expr: text() },
+        "series" => Wish::Series { text: text() },
         "sign-off" => {
             let (word, rest) = split_first(rest);
             let decision = match word {
@@ -334,7 +342,9 @@ fn completions<'a>(text: &str, names: &'a Candidates) -> (usize, Vec<&'a str>) {
     };
     let last = text.len() - split_last(after).1.len();
     match verb.takes {
-        Takes::Nothing | Takes::Factor | Takes::Time => (text.len(), Vec::new()),
+        Takes::Nothing | Takes::Factor | Takes::Time | Takes::Expression | Takes::PerhapsWords => {
+            (text.len(), Vec::new())
+        }
         Takes::Scenario => (rest, of(&names.scenarios)),
         Takes::ScenarioAndAmount => match past(&names.scenarios) {
             Some(value) => (value, Vec::new()),

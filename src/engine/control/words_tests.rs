@@ -155,8 +155,14 @@ fn the_last_word_is_completed() {
 fn every_verb_is_told_apart_as_the_wish_is() {
     for verb in VERBS {
         let example = match verb.takes {
-            Takes::Nothing | Takes::Switch | Takes::PerhapsNote => verb.name.to_owned(),
-            Takes::Scenario | Takes::Phase | Takes::Note | Takes::FaultAndSwitch => {
+            Takes::Nothing | Takes::Switch | Takes::PerhapsNote | Takes::PerhapsWords => {
+                verb.name.to_owned()
+            }
+            Takes::Scenario
+            | Takes::Phase
+            | Takes::Note
+            | Takes::Expression
+            | Takes::FaultAndSwitch => {
                 format!("{} x", verb.name)
             }
             Takes::ScenarioAndAmount => format!("{} x +1%", verb.name),

@@ -114,6 +114,16 @@ impl Query {
         })
     }
 
+    /// The same over those series alone that have this label.
+    #[must_use]
+    pub fn restricted(mut self, label: &str, value: &str) -> Self {
+        let selectors = self.selectors.into_iter();
+        self.selectors = selectors
+            .map(|selector| selector.restricted(label, value))
+            .collect();
+        self
+    }
+
     /// As it was written.
     pub fn text(&self) -> &str {
         &self.text
