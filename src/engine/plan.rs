@@ -114,6 +114,7 @@ pub fn window(
         gauges: Vec::new(),
         faults: profile.faults.iter().map(fault_plan).collect(),
         predicted: profile.window.predicted.clone(),
+        metrics: None,
         warnings,
     }
 }
