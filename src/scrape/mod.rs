@@ -10,5 +10,6 @@
 //! costs nobody else anything, and is shown as what it is.
 
 pub mod labels;
+pub mod sets;
 
 pub use labels::Labels;
