@@ -116,6 +116,7 @@ pub fn window(
         gauges: gauge_plans(profile),
         faults: profile.faults.iter().map(fault_plan).collect(),
         predicted: profile.window.predicted.clone(),
+        metrics: None,
         warnings,
     }
 }

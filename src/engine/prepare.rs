@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::{embedded, plan};
+use super::{embedded, metrics, plan};
 use crate::load::fleet::{FleetSpec, ScenarioSpec, Traffic};
 use crate::load::http::TransportPlan;
 use crate::load::http_work::HttpPlan;
@@ -47,8 +47,9 @@ pub fn check(profile: &Profile, workers: usize) -> Result<Vec<String>, LoadError
     if !mistakes.is_empty() {
         return Err(LoadError(mistakes));
     }
-    let files = files_warning(&profile, workers).into_iter();
-    Ok(files.chain(short_phases(&profile)).collect())
+    let own = exposed(&profile).into_iter();
+    let files = files_warning(&profile, workers);
+    Ok(own.chain(files).chain(short_phases(&profile)).collect())
 }
 
 /// Compiles journeys, reads data files and certificates, raises the limit on open files. The curves are still empty:
@@ -136,6 +137,7 @@ fn warnings(profile: &Profile, workers: usize) -> Vec<String> {
             )
         });
     insecure
+        .chain(exposed(profile))
         .chain(files_warning(profile, workers))
         .chain(short_phases(profile))
         .collect()
@@ -153,6 +155,11 @@ fn short_phases(profile: &Profile) -> Option<String> {
     Some(format!(
         "{who} shorter than a tick ({tick:?}), and may be missing from the recording; a shorter `tick` in `[window]` shows more"
     ))
+}
+
+/// What to say of metrics that others than this machine can read.
+fn exposed(profile: &Profile) -> Option<String> {
+    metrics::exposed(profile.window.metrics.as_deref()?)
 }
 
 fn files_warning(profile: &Profile, workers: usize) -> Option<String> {

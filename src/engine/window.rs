@@ -12,6 +12,7 @@ use super::bottleneck::Causes;
 use super::command::{Call, Command, Order};
 use super::conductor::{Action, Conductor};
 use super::gates::Gates;
+use super::metrics::{self, Metrics};
 use super::plan;
 use super::prepare::Prepared;
 use super::process::Meter;
@@ -49,6 +50,8 @@ pub struct Spec<P = HttpPlan> {
     pub by: String,
     /// Orders from people while it runs.
     pub orders: UnboundedReceiver<Call>,
+    /// Where to serve the engine's own metrics, if anywhere.
+    pub metrics: Option<metrics::Listener>,
 }
 
 /// How a window ended.
@@ -131,6 +134,7 @@ struct Window {
     fleet: Fleet,
     recorder: Recorder,
     history: History,
+    metrics: Option<Metrics>,
     gates: Gates,
     meter: Meter,
     recorder_cpu: Duration,
@@ -155,6 +159,7 @@ impl Window {
             writer,
             by,
             orders,
+            metrics,
         } = spec;
         let workers = prepared.spec.workers;
         let recorder = Recorder::start(writer).map_err(|source| EngineError::System {
@@ -162,7 +167,17 @@ impl Window {
             source,
         })?;
         let clock = Clock::starting_at(Instant::now() + SETTLE);
-        let window = plan::window(&profile, &by, workers, wall(), prepared.warnings);
+        let mut window = plan::window(&profile, &by, workers, wall(), prepared.warnings);
+        window.metrics = metrics
+            .as_ref()
+            .map(|listener| listener.address().to_string());
+        let metrics = metrics
+            .map(|listener| Metrics::start(listener, recorder.path()))
+            .transpose()
+            .map_err(|source| EngineError::System {
+                what: "a thread for the metrics",
+                source,
+            })?;
         let watch = watching::start(&profile, clock, window.wall)?;
         let mut this = Self {
             conductor: Conductor::new(&profile),
@@ -173,6 +188,7 @@ impl Window {
             clock,
             recorder,
             history: History::without_rollups(),
+            metrics,
             gates: Gates::new(&window.gates),
             meter: Meter::start(),
             recorder_cpu: Duration::ZERO,
@@ -185,14 +201,22 @@ impl Window {
             work: plan::work(&profile),
             profile,
         };
+        if let Some(address) = &window.metrics {
+            tracing::info!(%address, "metrics are served");
+        }
         tracing::info!(window = %window.name, workers, session = %this.recorder.path().display(), "the window begins");
         let key = Key {
             v: VERSION,
             names: plan::names(&this.profile),
             ..Key::default()
         };
-        this.history.apply(&Record::Key(key));
+        let key = Record::Key(key);
+        this.history.apply(&key);
+        if let Some(metrics) = &mut this.metrics {
+            metrics.apply(&key);
+        }
         this.put(Record::Window(Box::new(window)));
+        this.publish();
         Ok(this)
     }
 
@@ -215,6 +239,7 @@ impl Window {
                     let Some(tick) = tick else { break true };
                     let last = tick.last;
                     self.on_tick(tick);
+                    self.publish();
                     show(&self.progress());
                     if last { break true }
                 }
@@ -433,7 +458,18 @@ impl Window {
     /// The same record goes to the file and to the live history, so that both come to the same judgement.
     fn put(&mut self, record: Record) {
         self.history.apply(&record);
+        if let Some(metrics) = &mut self.metrics {
+            metrics.apply(&record);
+        }
         self.recorder.record(record);
+    }
+
+    /// Lets whoever scrapes the engine see how it stands.
+    fn publish(&mut self) {
+        let lost = self.recorder.lost();
+        if let Some(metrics) = &mut self.metrics {
+            metrics.publish(lost);
+        }
     }
 
     fn progress(&self) -> Progress<'_> {
@@ -470,6 +506,9 @@ impl Window {
             lost: self.recorder.lost(),
         };
         self.history.apply(&Record::End(end.clone()));
+        if let Some(metrics) = &mut self.metrics {
+            metrics.publish_last(end.lost);
+        }
         tracing::info!(reason = ?self.reason, lost = end.lost, "the window ends");
         Finished {
             recording: self.recorder.close(end),

@@ -21,6 +21,7 @@ pub mod labels;
 mod names;
 pub mod promql;
 pub mod recorded;
+pub mod sets;
 pub mod store;
 pub mod watch;
 

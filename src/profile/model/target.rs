@@ -117,6 +117,22 @@ pub struct Gauge {
     pub drift: Option<Level>,
 }
 
+/// A set of gauges for everything that a kind of exporter watches: a file of its own. Where the matchers of one target
+/// go, its expressions say `$target`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GaugeSet {
+    /// Unique among sets; a person's own takes the place of a shipped one.
+    pub name: String,
+    /// One line on what it shows.
+    pub about: String,
+    /// It fits a target that has all of these metrics. Never empty.
+    pub when: Vec<String>,
+    /// And none of these.
+    pub unless: Vec<String>,
+    /// Its gauges, none of which names a target.
+    pub gauges: Vec<Gauge>,
+}
+
 /// A comparison with a number.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Level {
