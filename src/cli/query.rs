@@ -83,36 +83,57 @@ fn attempt(args: &Args) -> Result<String, String> {
         Some(target) => query.restricted("job", target),
         None => query,
     };
+    let when = When::of(args)?;
     if session == Some("-") {
         let reader = Reader::new(io::stdin().lock()).map_err(|error| error.to_string())?;
-        return answer(args, &query, reader);
+        return answer(args.form, when, &query, reader);
     }
     let sessions = args.dir.sessions().map_err(|error| error.to_string())?;
     let path = sessions.find(session).map_err(|error| error.to_string())?;
     let named = |error| format!("{}: {error}", path.display());
-    answer(args, &query, Reader::open(&path).map_err(named)?)
+    answer(args.form, when, &query, Reader::open(&path).map_err(named)?)
 }
 
-fn answer<R: Read>(args: &Args, query: &Query, reader: Reader<R>) -> Result<String, String> {
-    match &args.range {
-        None => {
-            let at = args.at.as_deref().map(micros).transpose()?;
+/// What of the recording is asked for.
+#[derive(Debug, Clone, Copy)]
+enum When {
+    /// A moment, or the end.
+    At(Option<u64>),
+    Range(Span),
+}
+
+impl When {
+    fn of(args: &Args) -> Result<Self, String> {
+        match &args.range {
+            None => Ok(Self::At(args.at.as_deref().map(micros).transpose()?)),
+            Some(range) => Ok(Self::Range(span(range, &args.step)?)),
+        }
+    }
+}
+
+fn answer<R: Read>(
+    form: Option<Form>,
+    when: When,
+    query: &Query,
+    reader: Reader<R>,
+) -> Result<String, String> {
+    match when {
+        When::At(at) => {
             let at = asked::instant(reader, query, at).map_err(|error| error.to_string())?;
-            match args.form.unwrap_or(Form::Table) {
+            match form.unwrap_or(Form::Table) {
                 Form::Table => Ok(instant_table(&at)),
                 Form::Json => Ok(instant_json(&at)),
                 Form::Chart => Err("one moment makes no chart; add `--range`".into()),
             }
         }
-        Some(range) => {
-            let span = span(range, &args.step)?;
+        When::Range(span) => {
             let courses = asked::courses(reader, query, span).map_err(|error| error.to_string())?;
             let by_default = if io::stdout().is_terminal() {
                 Form::Chart
             } else {
                 Form::Table
             };
-            match args.form.unwrap_or(by_default) {
+            match form.unwrap_or(by_default) {
                 Form::Table => Ok(range_table(&courses)),
                 Form::Json => Ok(range_json(&courses)),
                 Form::Chart => Ok(chart(&courses)),

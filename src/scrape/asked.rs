@@ -96,7 +96,9 @@ pub fn courses<E>(
         if tick.at > span.to {
             break;
         }
-        if tick.at < due {
+        // Where gauges are evaluated at all, the ticks without them are those that nothing was shown for.
+        let shown = tick.gauged.is_some() || recorded.gauged().is_none();
+        if tick.at < due || !shown {
             continue;
         }
         due = tick.at.saturating_add(span.step);

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::profile::model::{Many, Target, TargetSource};
+use crate::profile::secret::Text;
 
 /// Endpoints of one target that are taken; more are left out, with a word.
 pub const MOST: usize = 2_000;
@@ -21,8 +22,8 @@ const MOST_BYTES: u64 = 16 << 20;
 /// One endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// The URL that is scraped. May hold a secret: it is for the client only.
-    pub url: String,
+    /// The URL that is scraped.
+    pub url: Text,
     /// Host and port, the label `instance` unless a file says otherwise.
     pub instance: String,
     /// Labels of its series besides `job` and `instance`.
@@ -63,9 +64,8 @@ impl Discovery {
             TargetSource::Scrape(url)
             | TargetSource::Prometheus(url)
             | TargetSource::Alertmanager(url) => {
-                let url = url.reveal();
-                let instance = instance_of(url);
-                let url = url.to_owned();
+                let instance = instance_of(url.reveal());
+                let url = url.clone();
                 let labels = labels.clone();
                 let place = Place {
                     url,
@@ -141,7 +141,7 @@ impl Discovery {
         let mut seen = HashSet::new();
         let found = self.files.values().flat_map(|file| &file.places);
         let all = self.fixed.iter().chain(found);
-        all.filter(|place| seen.insert((place.url.clone(), place.labels.clone())))
+        all.filter(|place| seen.insert((place.url.reveal().to_owned(), place.labels.clone())))
             .take(MOST)
             .cloned()
             .collect()
@@ -179,7 +179,7 @@ fn place(
         instance: labels
             .remove("instance")
             .unwrap_or_else(|| instance_of(&url)),
-        url,
+        url: Text::plain(url),
         labels,
     }
 }

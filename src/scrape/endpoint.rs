@@ -132,6 +132,8 @@ pub struct Taken {
     pub turned: Option<Result<(), String>>,
     /// What is wrong with the body, when nothing was before.
     pub bad: Option<String>,
+    /// Whether it is the first body since the last scrape that failed.
+    pub fresh: bool,
 }
 
 /// An endpoint that is scraped.
@@ -148,6 +150,8 @@ pub struct Endpoint {
     scrapes: u64,
     missed: u64,
     down: bool,
+    /// Whether the last scrape brought a body.
+    answers: bool,
     bad: bool,
     reconsider: bool,
 }
@@ -293,6 +297,7 @@ impl Endpoint {
             scrapes: 0,
             missed: 0,
             down: false,
+            answers: false,
             bad: false,
             reconsider: false,
         }
@@ -350,11 +355,13 @@ impl Endpoint {
         ];
         self.put_own(figures, book, &mut tick);
         let bad = self.told_bad(&out);
+        let fresh = outcome.is_ok() && !std::mem::replace(&mut self.answers, outcome.is_ok());
         self.out = out;
         Taken {
             tick,
             turned: self.turn(outcome.err()),
             bad,
+            fresh,
         }
     }
 
@@ -377,6 +384,7 @@ impl Endpoint {
             tick,
             turned: self.turn(error),
             bad: None,
+            fresh: false,
         }
     }
 

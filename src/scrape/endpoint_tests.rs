@@ -67,7 +67,14 @@ impl Target {
 }
 
 fn fetched(body: &str) -> Fetched {
-    Fetched::of(body.as_bytes().to_vec(), None)
+    Fetched {
+        body: body.as_bytes().to_vec(),
+        content_type: None,
+        status: 200,
+        date: None,
+        wire: body.len(),
+        took: Duration::ZERO,
+    }
 }
 
 #[test]

@@ -37,7 +37,9 @@ fn key(at: u64, series: Vec<Option<Number>>) -> Key {
 
 /// A scrape at so many seconds.
 fn scrape(second: u64, series: &[(usize, Option<f64>)]) -> ScrapeTick {
-    let series = series.iter().map(|&(index, value)| (index, value.map(Number)));
+    let series = series
+        .iter()
+        .map(|&(index, value)| (index, value.map(Number)));
     ScrapeTick {
         of: 0,
         at: second * 1_000_000,
@@ -48,7 +50,11 @@ fn scrape(second: u64, series: &[(usize, Option<f64>)]) -> ScrapeTick {
 
 fn ask(recorded: &Recorded, second: u64, expr: &str) -> Vec<f64> {
     let at = recorded.moment(second * 1_000_000);
-    match Query::parse(expr).unwrap().eval(recorded.store(), at).unwrap() {
+    match Query::parse(expr)
+        .unwrap()
+        .eval(recorded.store(), at)
+        .unwrap()
+    {
         Value::Vector(vector) => vector.into_iter().map(|(_, value)| value).collect(),
         Value::Scalar(value) => vec![value],
     }
@@ -91,7 +97,11 @@ fn a_sample_with_a_time_of_its_own_has_that_and_its_end_is_not_marked() {
     recorded.apply_scrape(&second);
     assert_eq!(ask(&recorded, 2, "count_over_time(a[10s])"), [1.0]);
     recorded.apply_scrape(&scrape(3, &[(0, None)]));
-    assert_eq!(ask(&recorded, 3, "a"), [5.0], "for five minutes, as in Prometheus");
+    assert_eq!(
+        ask(&recorded, 3, "a"),
+        [5.0],
+        "for five minutes, as in Prometheus"
+    );
     assert!(ask(&recorded, 302, "a").is_empty());
 }
 
@@ -100,7 +110,10 @@ fn after_a_gap_the_key_says_what_is_there() {
     let mut recorded = recorded();
     recorded.apply_scrape(&scrape(1, &[(0, Some(5.0)), (2, Some(1.0))]));
     // Ticks are missing in which `a` became 7 and `b` went away.
-    recorded.apply(&Record::Key(key(60_000_000, vec![Some(Number(7.0)), Some(Number(9.0)), None])));
+    recorded.apply(&Record::Key(key(
+        60_000_000,
+        vec![Some(Number(7.0)), Some(Number(9.0)), None],
+    )));
     assert!(ask(&recorded, 61, "b").is_empty());
     recorded.apply_scrape(&scrape(61, &[]));
     assert_eq!(ask(&recorded, 61, "a"), [7.0]);
@@ -114,5 +127,8 @@ fn names_that_are_no_series_are_passed_over() {
     odd.names.series = vec!["{{{".into(), String::new(), "a{".into(), "a b".into()];
     odd.names.scraped = vec![Some(0); 4];
     recorded.apply(&Record::Key(odd));
-    recorded.apply_scrape(&scrape(1, &[(0, Some(1.0)), (3, Some(1.0)), (9, Some(1.0))]));
+    recorded.apply_scrape(&scrape(
+        1,
+        &[(0, Some(1.0)), (3, Some(1.0)), (9, Some(1.0))],
+    ));
 }

@@ -21,7 +21,8 @@
 //! {"do":"sign_off","decision":"no-go","text":"the spike broke it"}
 //! {"do":"end"}                                   {"do":"abort","text":"wrong environment"}
 //! {"do":"pin","expr":"rate(http_requests_total[1m])"}    {"do":"series","text":"cpu idle"}
-//! {"do":"status"}                                {"do":"hello"}
+//! {"do":"gauges","target":"shop"}                {"do":"status"}
+//! {"do":"hello"}
 //! ```
 //!
 //! The answer to `status` also has a member `status`, a [`Status`], the one to `series` a member `series`, names of
@@ -137,6 +138,11 @@ pub enum Wish {
     Pin {
         /// The expression.
         expr: String,
+    },
+    /// Show the gauges that are shipped for what a target was recognized as.
+    Gauges {
+        /// Its name.
+        target: String,
     },
     /// Ask which series are scraped. Changes nothing.
     Series {
@@ -292,7 +298,7 @@ mod tests {
             );
             seen += 1;
         }
-        assert_eq!(seen, 23);
+        assert_eq!(seen, 24);
     }
 
     #[test]

@@ -28,8 +28,8 @@ pub struct Names {
     pub phases: Vec<String>,
     /// Faults.
     pub faults: Vec<String>,
-    /// Whether anything is watched.
-    pub watched: bool,
+    /// What is watched.
+    pub targets: Vec<String>,
 }
 
 /// What a wish comes to.
@@ -39,6 +39,8 @@ pub enum Resolved {
     Command(Command),
     /// An expression is to be shown as a gauge.
     Pin(String),
+    /// The shipped gauges of what was recognized at this target are to be shown.
+    Gauges(usize),
     /// Scraped series whose names hold these words are asked for.
     Series(String),
     /// How the window stands is asked for.
@@ -67,7 +69,11 @@ impl Names {
                 .iter()
                 .map(|fault| fault.name.clone())
                 .collect(),
-            watched: !profile.targets.is_empty(),
+            targets: profile
+                .targets
+                .iter()
+                .map(|target| target.name.clone())
+                .collect(),
         }
     }
 
@@ -120,8 +126,14 @@ impl Names {
             Wish::Abort { text } => Command::Abort {
                 text: reason(&text, "aborted"),
             },
-            Wish::Pin { .. } | Wish::Series { .. } if !self.watched => {
+            Wish::Pin { .. } | Wish::Series { .. } | Wish::Gauges { .. }
+                if self.targets.is_empty() =>
+            {
                 return Err("nothing is scraped: the profile has no `[[target]]`".into());
+            }
+            Wish::Gauges { target } => {
+                let names = self.targets.iter().map(String::as_str);
+                return find("target", &target, names).map(Resolved::Gauges);
             }
             Wish::Pin { expr } => return Ok(Resolved::Pin(clean(&expr, MAX_TEXT))),
             Wish::Series { text } => return Ok(Resolved::Series(text)),
@@ -239,7 +251,7 @@ mod tests {
             scenarios: vec![("shoppers".into(), true), ("writers".into(), false)],
             phases: vec!["steady".into(), "7".into()],
             faults: vec!["slow database".into()],
-            watched: true,
+            targets: vec!["shop".into()],
         }
     }
 

@@ -274,6 +274,16 @@ impl Desk {
                     Err(why) => refused(why.into()),
                 }
             }
+            Ok(Resolved::Gauges(target)) => {
+                let (reply, told) = oneshot::channel();
+                let by = Some(who(&request.by, uid));
+                let ask = Ask::Gauges { target, by, reply };
+                match self.call(Call::Watch(ask), told).await {
+                    Ok(Ok(said)) => Answer::said(id, said),
+                    Ok(Err(why)) => refused(why),
+                    Err(why) => refused(why.into()),
+                }
+            }
             Ok(Resolved::Series(text)) => {
                 let (reply, told) = oneshot::channel();
                 match self

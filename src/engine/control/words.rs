@@ -42,6 +42,7 @@ enum Takes {
     DecisionAndNote,
     PerhapsNote,
     Expression,
+    Target,
     PerhapsWords,
 }
 
@@ -82,6 +83,7 @@ pub const VERBS: &[Verb] = &[
     dangerous(verb("end", "end [TEXT]", "end the window, once what is in flight has finished", Takes::PerhapsNote)),
     dangerous(verb("abort", "abort [TEXT]", "end the window without waiting for what is in flight", Takes::PerhapsNote)),
     verb("pin", "pin EXPRESSION", "show a PromQL expression over what is scraped as a gauge", Takes::Expression),
+    verb("gauges", "gauges TARGET", "show the gauges that are shipped for what a target is", Takes::Target),
     verb("series", "series [WORDS]", "say which series are scraped", Takes::PerhapsWords),
     verb("status", "status", "say how the window stands", Takes::Nothing),
     verb("hello", "hello", "say whether the window can be reached", Takes::Nothing),
@@ -157,6 +159,7 @@ impl Wish {
             | Self::Mark { .. }
             | Self::Clear
             | Self::Pin { .. }
+            | Self::Gauges { .. }
             | Self::Series { .. }
             | Self::Status
             | Self::Hello => false,
@@ -186,9 +189,12 @@ fn read(verb: &Verb, rest: &str) -> Result<Wish, WordsError> {
     let empty = match verb.takes {
         Takes::Nothing => !rest.is_empty(),
         Takes::ScenarioAndAmount => before.is_empty() || last.is_empty(),
-        Takes::Scenario | Takes::Factor | Takes::Phase | Takes::Time | Takes::Note => {
-            name.is_empty()
-        }
+        Takes::Scenario
+        | Takes::Target
+        | Takes::Factor
+        | Takes::Phase
+        | Takes::Time
+        | Takes::Note => name.is_empty(),
         Takes::FaultAndSwitch | Takes::DecisionAndNote | Takes::Expression => rest.is_empty(),
         Takes::Switch | Takes::PerhapsNote | Takes::PerhapsWords => false,
     };
@@ -233,6 +239,7 @@ fn read(verb: &Verb, rest: &str) -> Result<Wish, WordsError> {
         },
         "clear" => Wish::Clear,
         "pin" => Wish::Pin { expr: text() },
+        "gauges" => Wish::Gauges { target: name },
         "series" => Wish::Series { text: text() },
         "sign-off" => {
             let (word, rest) = split_first(rest);
@@ -293,6 +300,8 @@ pub struct Candidates {
     pub phases: Vec<String>,
     /// Faults.
     pub faults: Vec<String>,
+    /// Targets.
+    pub targets: Vec<String>,
     /// Gates, which notes like to name.
     pub gates: Vec<String>,
 }
@@ -352,6 +361,7 @@ fn completions<'a>(text: &str, names: &'a Candidates) -> (usize, Vec<&'a str>) {
         },
         Takes::Switch => (rest, vec!["on", "off"]),
         Takes::Phase => (rest, of(&names.phases)),
+        Takes::Target => (rest, of(&names.targets)),
         Takes::FaultAndSwitch => match past(&names.faults) {
             Some(value) => (value, vec!["on", "off"]),
             None => (rest, of(&names.faults)),

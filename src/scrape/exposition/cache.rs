@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{
-    BadLine, Entry, Failed, Format, Kind, Meta, Reason, Sample, Told, labels, pairs, parse,
+    BadLine, Entries, Entry, Failed, Format, Kind, Meta, Reason, Sample, Told, labels, pairs, parse,
 };
 use crate::scrape::Labels;
 
@@ -89,6 +89,7 @@ pub struct Metadata {
     pub help: String,
     /// Its unit; empty without one.
     pub unit: String,
+    name: Box<str>,
     /// The scrape that said so last.
     last: u64,
 }
@@ -128,7 +129,10 @@ pub struct Cache {
     series: Slab<Series>,
     by_text: HashMap<Arc<str>, u32>,
     by_id: HashMap<u32, u32>,
-    metadata: HashMap<Box<str>, Metadata>,
+    metadata: Slab<Metadata>,
+    described: HashMap<Box<str>, u32>,
+    /// The comment lines of the last scrape in their order, and what they describe.
+    comments: Vec<(Box<[u8]>, u32)>,
     /// The text that the last scrape began with.
     first: Option<u32>,
     format: Option<Format>,
@@ -157,21 +161,24 @@ impl Cache {
         let mut entries = parse(body, format);
         let mut previous = None;
         let mut seen = 0;
+        let mut comment = 0;
         loop {
-            let guess = match previous {
-                None => self.first,
-                Some(previous) => self.known.get(previous).map(|known| known.then),
-            };
-            let expected = guess.and_then(|place| Some((place, self.known.get(place)?)));
-            let hit =
-                expected.and_then(|(place, known)| Some((place, entries.next_of(&known.text)?)));
-            let (place, entry) = match hit {
+            if self.same_comment(&mut entries, comment) {
+                comment += 1;
+                continue;
+            }
+            let (place, entry) = match self.expected(&mut entries, previous) {
                 Some((place, entry)) => (Some(place), Some(entry)),
                 None => (None, entries.next()),
             };
             match entry {
                 None => break,
-                Some(Entry::Meta(meta)) => self.describe(&meta),
+                Some(Entry::Meta(meta)) => {
+                    let place = self.describe(&meta);
+                    self.comments.truncate(comment);
+                    self.comments.push((entries.text().into(), place));
+                    comment += 1;
+                }
                 Some(Entry::Bad(bad)) => out.refuse(&bad),
                 Some(Entry::Sample(sample)) => {
                     let place = place.unwrap_or_else(|| self.place(sample.series, &mut id));
@@ -182,6 +189,7 @@ impl Cache {
                 }
             }
         }
+        self.comments.truncate(comment);
         out.failed = entries.failed();
         self.end(out, seen);
     }
@@ -199,7 +207,7 @@ impl Cache {
 
     /// What was said of a metric in the last scrapes, by the name that it was said for (see [`super::family`]).
     pub fn metadata(&self, name: &str) -> Option<&Metadata> {
-        self.metadata.get(name)
+        self.metadata.get(*self.described.get(name)?)
     }
 
     /// How many texts of series are known.
@@ -223,7 +231,9 @@ impl Cache {
             .filter(|(_, known)| !stays(known))
             .map(|(place, _)| place)
             .collect();
-        gone.into_iter().for_each(|place| self.forget(place));
+        for place in gone {
+            self.forget(place);
+        }
     }
 
     fn begin(&mut self, format: Format, out: &mut Scraped) {
@@ -233,7 +243,33 @@ impl Cache {
         if self.format.replace(format) != Some(format) {
             self.first = None;
             self.known.iter_mut().for_each(|known| known.then = NONE);
+            self.comments.clear();
         }
+    }
+
+    /// Whether the next line is the comment that stood in this place before. Then it is passed over.
+    fn same_comment(&mut self, entries: &mut Entries<'_>, number: usize) -> bool {
+        let Some((line, place)) = self.comments.get(number) else {
+            return false;
+        };
+        let same = entries.skip_comment(line);
+        if let Some(metadata) = self.metadata.get_mut(*place).filter(|_| same) {
+            metadata.last = self.scrape;
+        }
+        same
+    }
+
+    /// The next entry when it is a sample of the series that came after this one before.
+    fn expected<'b>(
+        &self,
+        entries: &mut Entries<'b>,
+        previous: Option<u32>,
+    ) -> Option<(u32, Entry<'b>)> {
+        let place = match previous {
+            None => self.first?,
+            Some(previous) => self.known.get(previous)?.then,
+        };
+        Some((place, entries.next_of(&self.known.get(place)?.text)?))
     }
 
     /// The place of a text, which is a new one or in another place than the last time.
@@ -329,21 +365,28 @@ impl Cache {
         }
     }
 
-    fn describe(&mut self, meta: &Meta<'_>) {
+    /// Keeps what is said of a metric; gives its place.
+    fn describe(&mut self, meta: &Meta<'_>) -> u32 {
         let name = &*meta.name;
-        if !self.metadata.contains_key(name) {
-            self.metadata.insert(name.into(), Metadata::default());
-        }
-        let Some(known) = self.metadata.get_mut(name) else {
-            return;
+        let place = self.described.get(name).copied().unwrap_or_else(|| {
+            let place = self.metadata.add(Metadata {
+                name: name.into(),
+                ..Metadata::default()
+            });
+            self.described.insert(name.into(), place);
+            place
+        });
+        let Some(known) = self.metadata.get_mut(place) else {
+            return place;
         };
         known.last = self.scrape;
         match &meta.told {
             Told::Type(kind) => known.kind = Some(*kind),
             Told::Help(help) if known.help != **help => known.help = help.to_string(),
-            Told::Unit(unit) if known.unit != *unit => known.unit = (*unit).to_owned(),
+            Told::Unit(unit) if known.unit != *unit => (*unit).clone_into(&mut known.unit),
             Told::Help(_) | Told::Unit(_) => {}
         }
+        place
     }
 
     /// Settles what has vanished and forgets what is long gone.
@@ -359,18 +402,30 @@ impl Cache {
                 out.vanished.push(series.id);
             }
         }
-        let crowded = !failed && self.known.len() > 2 * seen + SPARE;
+        let limit = |seen| 2 * seen + SPARE;
+        let crowded = !failed
+            && (self.known.len() > limit(seen) || self.metadata.len() > limit(self.comments.len()));
         if !crowded && !self.scrape.is_multiple_of(KEPT) {
             return;
         }
-        let oldest = match crowded {
-            true => self.scrape,
-            false => self.scrape.saturating_sub(KEPT),
+        let oldest = if crowded {
+            self.scrape
+        } else {
+            self.scrape.saturating_sub(KEPT)
         };
         let old = self.known.iter().filter(|(_, known)| known.last < oldest);
         let old: Vec<u32> = old.map(|(place, _)| place).collect();
-        old.into_iter().for_each(|place| self.forget(place));
-        self.metadata.retain(|_, metadata| metadata.last >= oldest);
+        for place in old {
+            self.forget(place);
+        }
+        let old = self.metadata.iter().filter(|(_, it)| it.last < oldest);
+        let old: Vec<u32> = old.map(|(place, _)| place).collect();
+        for metadata in old
+            .into_iter()
+            .filter_map(|place| self.metadata.remove(place))
+        {
+            self.described.remove(&metadata.name);
+        }
     }
 
     fn forget(&mut self, place: u32) {
@@ -467,3 +522,6 @@ impl<T> Slab<T> {
         Some(value)
     }
 }
+
+#[cfg(test)]
+mod tests;

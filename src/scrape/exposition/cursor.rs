@@ -2,7 +2,7 @@
 
 use memchr::memchr3;
 
-use super::number::{milliseconds, number, seconds};
+use super::number::{milliseconds, number, seconds, short};
 use super::{Format, Reason, line_end, series};
 
 /// What a backslash stands before in a label's value: as it is, but `n` for a line break.
@@ -133,10 +133,10 @@ impl<'b> Cursor<'b> {
         if self.at_exemplar() {
             sample.exemplar = Some(self.exemplar(series)?);
         }
-        match self.line_break() {
-            true => Ok(sample),
-            false => Err(Reason::Garbage),
+        if !self.line_break() {
+            return Err(Reason::Garbage);
         }
+        Ok(sample)
     }
 
     fn milliseconds(&mut self) -> Result<i64, Reason> {
@@ -149,24 +149,34 @@ impl<'b> Cursor<'b> {
         self.line_break().then_some(ms).ok_or(Reason::Garbage)
     }
 
+    #[inline]
     fn value(&mut self) -> Result<f64, Reason> {
         match self.format {
-            Format::Text => {
-                self.blanks();
-                let end = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'{');
-                let rest = &self.bytes[self.at..];
-                let length = rest.iter().position(end).unwrap_or(rest.len());
-                self.at += length;
-                match &rest[..length] {
-                    [] => Err(Reason::NoValue),
-                    text => number(text),
-                }
+            Format::Text => self.blanks(),
+            Format::OpenMetrics if matches!(self.peek(), None | Some(b'\n')) => {
+                return Err(Reason::NoValue);
             }
-            Format::OpenMetrics => match self.peek() {
-                None | Some(b'\n') => Err(Reason::NoValue),
-                Some(_) => number(self.token()?),
-            },
+            Format::OpenMetrics if self.peek() != Some(b' ') => return Err(Reason::Space),
+            Format::OpenMetrics => self.at += 1,
         }
+        if let Some((value, length)) = short(&self.bytes[self.at..]) {
+            self.at += length;
+            return Ok(value);
+        }
+        let text = self.format == Format::Text;
+        let end = |byte: &u8| matches!(byte, b' ' | b'\n') || text && matches!(byte, b'\t' | b'{');
+        match (self.up_to(end), self.format) {
+            ([], Format::Text) => Err(Reason::NoValue),
+            ([], Format::OpenMetrics) => Err(Reason::Space),
+            (text, _) => number(text),
+        }
+    }
+
+    fn up_to(&mut self, end: impl Fn(&u8) -> bool) -> &'b [u8] {
+        let rest = &self.bytes[self.at..];
+        let length = rest.iter().position(end).unwrap_or(rest.len());
+        self.at += length;
+        &rest[..length]
     }
 
     /// In `OpenMetrics`: a blank, and all up to the next one or the line's end.
@@ -174,13 +184,9 @@ impl<'b> Cursor<'b> {
         if !self.eat(b' ') {
             return Err(Reason::Space);
         }
-        let rest = &self.bytes[self.at..];
-        let end = |byte: &u8| matches!(byte, b' ' | b'\n');
-        let length = rest.iter().position(end).unwrap_or(rest.len());
-        self.at += length;
-        match length {
-            0 => Err(Reason::Space),
-            length => Ok(&rest[..length]),
+        match self.up_to(|byte| matches!(byte, b' ' | b'\n')) {
+            [] => Err(Reason::Space),
+            text => Ok(text),
         }
     }
 
@@ -222,10 +228,10 @@ impl<'b> Cursor<'b> {
                 let suspect = self.labels(Some(named))?;
                 let text = &self.bytes[start..self.at];
                 let text = std::str::from_utf8(text).map_err(|_| Reason::NotUtf8)?;
-                match suspect && has_label_twice(text) {
-                    true => Err(Reason::LabelTwice),
-                    false => Ok(text),
+                if suspect && has_label_twice(text) {
+                    return Err(Reason::LabelTwice);
                 }
+                Ok(text)
             }
             _ if named => {
                 self.at = end;
@@ -281,9 +287,10 @@ impl<'b> Cursor<'b> {
     /// One label, its value read over: its name, or nothing when it is a metric's name in quotes.
     fn label(&mut self) -> Result<Option<&'b [u8]>, Reason> {
         let quoted = self.peek() == Some(b'"');
-        let name = match quoted {
-            true => self.quoted()?,
-            false => self.label_name(),
+        let name = if quoted {
+            self.quoted()?
+        } else {
+            self.label_name()
         };
         if name.is_empty() {
             return Err(Reason::LabelName);

@@ -168,16 +168,23 @@ fn open_comment(line: &[u8]) -> Result<Comment<'_>, Reason> {
 /// A metric's name, plain or in quotes, and what follows it.
 fn metric(text: &[u8]) -> Result<(Cow<'_, str>, &[u8]), Reason> {
     let mut cursor = Cursor::new(text, Format::OpenMetrics);
-    let name = match text.first() {
-        Some(b'"') => cursor.quoted().map_err(|_| Reason::MetaName)?,
-        _ => cursor.metric_name(),
+    let quoted = text.first() == Some(&b'"');
+    let name = if quoted {
+        cursor.quoted().map_err(|_| Reason::MetaName)?
+    } else {
+        cursor.metric_name()
     };
     if name.is_empty() {
         return Err(Reason::MetaName);
     }
     let name = std::str::from_utf8(name).map_err(|_| Reason::NotUtf8)?;
     let rest = &text[cursor.at..];
-    Ok((unescaped(name, LABEL_VALUE_ESCAPES), rest))
+    let name = if quoted {
+        unescaped(name, LABEL_VALUE_ESCAPES)
+    } else {
+        Cow::Borrowed(name)
+    };
+    Ok((name, rest))
 }
 
 fn help<'b>(text: &'b [u8], escapes: &[u8]) -> Result<Cow<'b, str>, Reason> {

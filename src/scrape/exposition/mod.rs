@@ -87,6 +87,7 @@ pub fn parse(body: &[u8], format: Format) -> Entries<'_> {
     Entries {
         cursor: Cursor::new(body, format),
         line: 0,
+        start: 0,
         ended: false,
         failed,
     }
@@ -98,6 +99,8 @@ pub struct Entries<'b> {
     cursor: Cursor<'b>,
     /// How many lines were read.
     line: usize,
+    /// Where the last line began.
+    start: usize,
     /// Whether `# EOF` was read.
     ended: bool,
     failed: Option<Failed>,
@@ -113,6 +116,23 @@ impl<'b> Entries<'b> {
     /// The number of the line that the last entry began in, from 1.
     pub fn line(&self) -> usize {
         self.line
+    }
+
+    /// The line that the last entry was in, when that was a comment.
+    fn text(&self) -> &'b [u8] {
+        &self.cursor.bytes[self.start..self.cursor.at]
+    }
+
+    /// Passes over this comment, line break and all, when it comes next.
+    fn skip_comment(&mut self, line: &[u8]) -> bool {
+        let here = self.failed.is_none() && self.cursor.bytes[self.cursor.at..].starts_with(line);
+        // A last line without its break could be the beginning of a longer one.
+        if !here || self.ended || line.last() != Some(&b'\n') {
+            return false;
+        }
+        self.cursor.at += line.len();
+        self.line += 1;
+        true
     }
 
     /// The next entry when it is a sample of the series with this text, which was read in this format before and holds
@@ -171,6 +191,7 @@ impl<'b> Iterator for Entries<'b> {
         }
         loop {
             let start = self.cursor.at;
+            self.start = start;
             if start >= self.cursor.bytes.len() {
                 if self.cursor.format == Format::OpenMetrics && !self.ended {
                     self.failed = Some(Failed::NoEnd);

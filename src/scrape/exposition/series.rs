@@ -45,18 +45,14 @@ impl<'t> Iterator for Pairs<'t> {
         let between = |c: char| matches!(c, ' ' | '\t' | ',' | '{');
         let text = self.rest.trim_start_matches(between);
         let (label, text) = word(text)?;
-        match text.trim_start_matches([' ', '\t']).strip_prefix('=') {
-            Some(text) => {
-                let (value, rest) = word(text.trim_start_matches([' ', '\t']))?;
-                self.rest = rest;
-                Some((label, value))
-            }
+        let Some(text) = text.trim_start_matches([' ', '\t']).strip_prefix('=') else {
             // A quoted text alone is the metric's name.
-            None => {
-                self.rest = text;
-                Some((Cow::Borrowed(NAME), label))
-            }
-        }
+            self.rest = text;
+            return Some((Cow::Borrowed(NAME), label));
+        };
+        let (value, rest) = word(text.trim_start_matches([' ', '\t']))?;
+        self.rest = rest;
+        Some((label, value))
     }
 }
 
@@ -70,9 +66,10 @@ fn word(text: &str) -> Option<(Cow<'_, str>, &str)> {
         return None;
     }
     let (word, rest) = text.split_at_checked(cursor.at)?;
-    let word = match quoted {
-        true => unescaped(word.get(1..word.len() - 1)?, LABEL_VALUE_ESCAPES),
-        false => Cow::Borrowed(word),
+    let word = if quoted {
+        unescaped(word.get(1..word.len() - 1)?, LABEL_VALUE_ESCAPES)
+    } else {
+        Cow::Borrowed(word)
     };
     Some((word, rest))
 }
@@ -87,16 +84,13 @@ pub(super) fn unescaped<'t>(text: &'t str, escapes: &[u8]) -> Cow<'t, str> {
     let (mut rest, mut place) = (text, Some(first));
     while let Some(at) = place {
         let next = rest.as_bytes().get(at + 1).copied();
-        let skip = match next.filter(|byte| escapes.contains(byte)) {
-            Some(byte) => {
-                out.push_str(&rest[..at]);
-                out.push(if byte == b'n' { '\n' } else { char::from(byte) });
-                2
-            }
-            None => {
-                out.push_str(&rest[..=at]);
-                1
-            }
+        let skip = if let Some(byte) = next.filter(|byte| escapes.contains(byte)) {
+            out.push_str(&rest[..at]);
+            out.push(if byte == b'n' { '\n' } else { char::from(byte) });
+            2
+        } else {
+            out.push_str(&rest[..=at]);
+            1
         };
         rest = &rest[at + skip..];
         place = rest.find('\\');

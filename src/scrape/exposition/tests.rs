@@ -3,6 +3,8 @@
     reason = "a test says what it expects by unwrapping"
 )]
 
+use std::fmt::Write as _;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -21,7 +23,7 @@ fn read(body: &[u8], format: Format) -> Read {
     for entry in &mut entries {
         match entry {
             Entry::Sample(it) => {
-                samples.push((labels(it.series).to_string(), printed(it.value), it.ts_ms))
+                samples.push((labels(it.series).to_string(), printed(it.value), it.ts_ms));
             }
             Entry::Bad(it) => bad.push((it.line, it.reason)),
             Entry::Meta(_) => {}
@@ -68,7 +70,6 @@ fn good_lines_of_text() {
         ("a{b=\"x\ny\"} 1", r#"a{b="x\ny"}"#, "1", None),
         ("a{b=\"ä\u{0}\"} 1", "a{b=\"ä\u{0}\"}", "1", None),
         ("a{le=\"+Inf\"} 1", "a{le=\"+Inf\"}", "1", None),
-        ("a{é=\"1\"} 1", "", "", None),
         ("a nan", "a", "NaN", None),
         ("a NaN 7", "a", "NaN", Some(7)),
         ("a Inf", "a", "+Inf", None),
@@ -79,12 +80,7 @@ fn good_lines_of_text() {
         ("a .5", "a", "0.5", None),
         ("a 5.", "a", "5", None),
         ("a 1E-400", "a", "0", None),
-        (
-            "a 5e-324",
-            "a",
-            "0.000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000005",
-            None,
-        ),
+        ("a 1.5e-7", "a", "0.00000015", None),
         ("a 123456789012345678", "a", "123456789012345680", None),
         ("a 1e21", "a", "1000000000000000000000", None),
         ("a 1 0", "a", "1", Some(0)),
@@ -95,10 +91,6 @@ fn good_lines_of_text() {
         (r#"a{"b c"="d"} 1"#, r#"a{"b c"="d"}"#, "1", None),
         (r#"{"a\"b",}1"#, r#"{"a\"b"}"#, "1", None),
     ] {
-        if series.is_empty() {
-            assert_eq!(text(line).1.len(), 1, "{line}");
-            continue;
-        }
         let sample = (series.to_owned(), value.to_owned(), ts_ms);
         for end in ["", "\n", "\n\n"] {
             let read = text(&format!("{line}{end}"));
@@ -125,6 +117,7 @@ fn bad_lines_of_text() {
         ("a{b=\"c\",,} 1", Reason::LabelName),
         ("a{=\"\"} 1", Reason::LabelName),
         ("a{1b=\"c\"} 1", Reason::LabelName),
+        ("a{é=\"c\"} 1", Reason::LabelName),
         ("a{b:c=\"c\"} 1", Reason::Equals),
         ("a{\"\"=\"c\"} 1", Reason::LabelName),
         ("a{b=\"c\"}{d=\"e\"} 1", Reason::NoValue),
@@ -171,7 +164,6 @@ fn bad_lines_of_text() {
         ("a 1 5\r", Reason::Garbage),
         ("\u{feff}a 1", Reason::Start),
         ("\0", Reason::Start),
-        ("# TYPE", Reason::Start),
         ("# TYPE ", Reason::MetaName),
         ("# TYPE 1 counter", Reason::MetaName),
         ("# TYPE a", Reason::Type),
@@ -183,10 +175,6 @@ fn bad_lines_of_text() {
         ("# HELP ", Reason::MetaName),
         ("# HELP \"a", Reason::MetaName),
     ] {
-        if line == "# TYPE" {
-            assert_eq!(text(line), (vec![], vec![], None));
-            continue;
-        }
         let body = format!("before 1\n{line}\nafter 2\n");
         let (samples, bad, failed) = text(&body);
         assert_eq!(bad, [(2, reason)], "{line}");
@@ -233,7 +221,7 @@ fn bad_lines_of_openmetrics() {
         ("a\t1", Reason::Space),
         ("a 1\t2", Reason::Value),
         ("a 1 ", Reason::Space),
-        ("a 1 2 ", Reason::Space),
+        ("a 1 2 ", Reason::Garbage),
         ("a 1 2 3", Reason::Garbage),
         ("a 1 NaN", Reason::Timestamp),
         ("a 1 Inf", Reason::Timestamp),
@@ -330,7 +318,7 @@ fn what_is_said_of_metrics() {
     let help = |text: &'static str| Told::Help(text.into());
     assert_eq!(
         told(
-            " #\tHELP  a.b \\\\ \\n \\\" x\n# HELP c  two\n# HELP d\n#HELP e f\n# HELPx\n#\n# TYPE g\tuntyped\n# TYPE \"h i\" gauge",
+            " #\tHELP  a.b \\\\ \\n \\\" x\n# HELP c  two\n# HELP d\n#HELP e f\n# HELPx\n# TYPE\n#\n# TYPE g\tuntyped\n# TYPE \"h i\" gauge",
             Format::Text
         ),
         [
@@ -476,6 +464,34 @@ fn good() -> impl Strategy<Value = Vec<(Labels, f64, Option<i64>)>> {
 
 proptest! {
     #[test]
+    fn numbers_are_read_as_exactly_as_they_can_be(text in "-?[0-9]{0,20}(\\.[0-9]{0,20})?(e[+-][0-9]{2})?") {
+        let (samples, ..) = read(format!("a {text}\n").as_bytes(), Format::Text);
+        let expected = text.parse::<f64>().ok().map(printed);
+        prop_assert_eq!(samples.first().map(|(_, value, _)| value.clone()), expected);
+    }
+
+    #[test]
+    fn a_known_body_reads_as_an_unknown_one(first in pieces(), second in pieces(), open in any::<bool>()) {
+        let format = if open { Format::OpenMetrics } else { Format::Text };
+        let scrapes = |bodies: &[&[u8]]| {
+            let (mut ids, mut out) = (Vec::new(), cache::Scraped::default());
+            let mut cache = cache::Cache::new();
+            for body in bodies {
+                cache.scrape(body, format, 0, &mut out, |labels| {
+                    let place = ids.iter().position(|known| *known == labels).unwrap_or(ids.len());
+                    ids.push(labels);
+                    Some(place as u32)
+                });
+            }
+            let points = out.points.iter().map(|it| (ids[it.id as usize].to_string(), printed(it.value), it.ts_ms));
+            (points.collect::<Vec<_>>(), out.bad, out.bad_lines, out.samples, out.failed)
+        };
+        prop_assert_eq!(scrapes(&[&first, &second, &first]), scrapes(&[&first]));
+        let both = [&first[..], b"\n", &second].concat();
+        prop_assert_eq!(scrapes(&[&first, &both]), scrapes(&[&both]));
+    }
+
+    #[test]
     fn any_bytes_are_read_to_their_end(body in pieces(), open in any::<bool>()) {
         let format = if open { Format::OpenMetrics } else { Format::Text };
         let mut entries = parse(&body, format);
@@ -504,11 +520,11 @@ proptest! {
         let format = if open { Format::OpenMetrics } else { Format::Text };
         let mut body = String::new();
         for (labels, value, ts_ms) in &samples {
-            body.push_str(&format!("{labels} {}", printed(*value)));
+            write!(body, "{labels} {}", printed(*value)).unwrap();
             match (ts_ms, format) {
                 (None, _) => {}
-                (Some(ts_ms), Format::Text) => body.push_str(&format!(" {ts_ms}")),
-                (Some(ts_ms), Format::OpenMetrics) => body.push_str(&format!(" {}.{:03}", ts_ms / 1000, ts_ms % 1000)),
+                (Some(ts_ms), Format::Text) => write!(body, " {ts_ms}").unwrap(),
+                (Some(ts_ms), Format::OpenMetrics) => write!(body, " {}.{:03}", ts_ms / 1000, ts_ms % 1000).unwrap(),
             }
             body.push('\n');
         }

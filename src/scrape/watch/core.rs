@@ -5,6 +5,7 @@
 
 mod asks;
 mod moment;
+mod offers;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use crate::scrape::endpoint::{Endpoint, Scrape, Taken, Wanted};
 use crate::scrape::gauge::{Gauge, Naming, Reading, Trouble};
 use crate::scrape::names::{self, Book};
 use crate::scrape::recorded::Recorded;
+use crate::scrape::sets::Sets;
 use crate::session::record::{Alert, Happening, Instance, ScrapeTick};
 
 /// How often files of endpoints are looked at.
@@ -52,6 +54,7 @@ pub struct Core {
     reports: mpsc::Sender<Report>,
     reported: mpsc::Receiver<Report>,
     started: bool,
+    sets: Sets,
 }
 
 /// An endpoint that is scraped.
@@ -100,6 +103,7 @@ impl Core {
             reports,
             reported,
             started: false,
+            sets: setup.sets,
         };
         this.recorded.reach_at_least(this.wanted.reach());
         this
@@ -196,7 +200,7 @@ impl Core {
 
     fn begin(&mut self, target: usize, place: Place) {
         let of = &self.targets[target];
-        let client = match Client::new(&of.endpoint(place.url.clone())) {
+        let client = match Client::new(of.endpoint(place.url.clone())) {
             Ok(client) => client,
             Err(error) => {
                 let text = format!("target `{}`: {error}", of.plan.name);
@@ -237,10 +241,17 @@ impl Core {
     }
 
     fn ask_servers(&mut self) {
-        for (target, of) in self.targets.iter().enumerate() {
+        for (target, of) in self.targets.iter_mut().enumerate() {
             let Some(server) = of.server(target) else {
                 continue;
             };
+            let instance = Instance {
+                target: of.plan.name.clone(),
+                instance: of.instance.clone(),
+            };
+            let index = self.book.instance(instance.clone());
+            let filter = Arc::clone(&of.filter);
+            of.health = Some(Endpoint::new(index, &instance, &of.plan.labels, filter));
             let (began, reports) = (self.spec.began, self.reports.clone());
             if of.is_prometheus() {
                 tokio::spawn(tasks::prometheus(server, of.remote.clone(), began, reports));
@@ -293,7 +304,12 @@ impl Core {
         let taken = live.endpoint.take(scrape, &self.wanted, &mut self.book);
         let name = live.place.instance.clone();
         let target = live.target;
+        let fresh = taken.fresh;
         self.take(target, &name, taken);
+        if fresh && self.targets[target].plan.auto {
+            // That nothing fits is no news: nobody asked.
+            let _ = self.use_sets(target, None);
+        }
         if self.book.was_full() {
             let said = self.targets[target].full.update(Some(String::new()));
             if said.is_some() {

@@ -94,6 +94,15 @@ pub enum Ask {
         /// The names, as Prometheus writes them.
         reply: oneshot::Sender<(Vec<String>, usize)>,
     },
+    /// Show the gauges of the sets that fit a target, from now on.
+    Gauges {
+        /// Its place in the profile.
+        target: usize,
+        /// Who asks: `user@host`.
+        by: Option<String>,
+        /// What is shown, in a sentence, or why nothing is.
+        reply: oneshot::Sender<Result<String, String>>,
+    },
     /// Show an expression as a gauge from now on.
     Pin {
         /// The expression; also the gauge's name.

@@ -7,12 +7,14 @@ use url::Url;
 use super::WatchError;
 use super::tasks::Server;
 use crate::profile::model::{self, Target, TargetSource};
+use crate::profile::secret::Text;
 use crate::scrape::alerts::Standing;
 use crate::scrape::client::{self, Client};
 use crate::scrape::discover::{Discovery, instance_of};
 use crate::scrape::endpoint::{Endpoint, Filter, Wanted};
 use crate::scrape::gauge::{Gauge, Trouble};
 use crate::scrape::promql::Selector;
+use crate::scrape::sets::{Sets, own_folder};
 
 /// What is to be watched, understood.
 pub struct Setup {
@@ -24,6 +26,8 @@ pub struct Setup {
     pub remote: Vec<String>,
     /// What is to be recorded.
     pub wanted: Wanted,
+    /// Gauges for what is recognized.
+    pub sets: Sets,
 }
 
 /// A target, and how it stands.
@@ -62,7 +66,16 @@ impl Setup {
             gauges: Vec::new(),
             remote: Vec::new(),
             wanted: Wanted::default(),
+            sets: Sets::shipped(),
         };
+        if let Some(folder) = own_folder(|name| std::env::var(name).ok()) {
+            let (sets, wrong) = Sets::with_own(&folder);
+            setup.sets = sets;
+            // A file that nobody asked for keeps no window from beginning.
+            wrong
+                .iter()
+                .for_each(|why| tracing::warn!(%why, "a set of gauges is left out"));
+        }
         for target in targets {
             match setup.target(target) {
                 Ok(target) => setup.targets.push(target),
@@ -105,7 +118,8 @@ impl Setup {
             plan: target.clone(),
         };
         // Certificates and the like are wrong for all endpoints or for none.
-        Client::new(&of.endpoint("http://127.0.0.1/".into())).map_err(|why| why.to_string())?;
+        Client::new(of.endpoint(Text::plain("http://127.0.0.1/")))
+            .map_err(|why| why.to_string())?;
         Ok(of)
     }
 
@@ -158,7 +172,7 @@ impl Setup {
 
 impl OfTarget {
     /// How one of its URLs is fetched.
-    pub fn endpoint(&self, url: String) -> client::Endpoint {
+    pub fn endpoint(&self, url: Text) -> client::Endpoint {
         let plan = &self.plan;
         client::Endpoint {
             url,
@@ -169,7 +183,7 @@ impl OfTarget {
             basic: plan.basic.clone(),
             tls: plan.tls.clone(),
             timeout: plan.timeout,
-            max_body: plan.max_size,
+            max_body: usize::try_from(plan.max_size).unwrap_or(usize::MAX),
             redirects: plan.redirects,
         }
     }
@@ -188,7 +202,7 @@ impl OfTarget {
         Some(Server {
             target,
             name: self.plan.name.clone(),
-            client: Arc::new(Client::new(&self.endpoint(url.reveal().to_owned())).ok()?),
+            client: Client::new(self.endpoint(url.clone())).ok()?,
             base: Url::parse(url.reveal()).ok()?,
             every: self.plan.every,
         })

@@ -99,12 +99,12 @@ impl Times {
 
 /// Scrapes one endpoint until nobody listens any more.
 pub async fn scrape(
-    client: Client,
+    mut client: Client,
     place: u64,
     (began, every): (Instant, Duration),
     reports: mpsc::Sender<Report>,
 ) {
-    let mut times = Times::new(began, every, client.url());
+    let mut times = Times::new(began, every, client.endpoint().url.reveal());
     loop {
         let missed = times.wait().await;
         let began = Instant::now();
@@ -130,7 +130,7 @@ pub struct Server {
     /// The target's name.
     pub name: String,
     /// Requests to it.
-    pub client: Arc<Client>,
+    pub client: Client,
     /// Its own URL, below which the API is.
     pub base: Url,
     /// How often.
@@ -152,7 +152,7 @@ impl Server {
 
 /// Asks a Prometheus server for gauges (their place, and their expression) and alerts, until nobody listens any more.
 pub async fn prometheus(
-    server: Server,
+    mut server: Server,
     gauges: Vec<(usize, String)>,
     began: Instant,
     reports: mpsc::Sender<Report>,
@@ -163,11 +163,11 @@ pub async fn prometheus(
         times.wait().await;
         let mut queries = JoinSet::new();
         for (gauge, expr) in gauges.clone() {
-            let (server, permits) = (server.clone(), Arc::clone(&permits));
+            let (mut server, permits) = (server.clone(), Arc::clone(&permits));
             queries.spawn(async move {
                 // Fails only when the semaphore is closed, which nobody does.
                 let _permit = permits.acquire().await;
-                let outcome = ask(&server, &expr).await;
+                let outcome = ask(&mut server, &expr).await;
                 Report::Told { gauge, outcome }
             });
         }
@@ -178,8 +178,8 @@ pub async fn prometheus(
             }
         }
         let url = server.url("/api/v1/rules", &[("type", "alert")]);
-        if !report_alerts(&server, &url, alerts::of_prometheus, &reports).await
-            || !report_clock(&server, &reports).await
+        if !report_alerts(&mut server, &url, alerts::of_prometheus, &reports).await
+            || !report_clock(&mut server, &reports).await
         {
             return;
         }
@@ -187,37 +187,34 @@ pub async fn prometheus(
 }
 
 /// Asks an Alertmanager for alerts, until nobody listens any more.
-pub async fn alertmanager(server: Server, began: Instant, reports: mpsc::Sender<Report>) {
+pub async fn alertmanager(mut server: Server, began: Instant, reports: mpsc::Sender<Report>) {
     let mut times = Times::new(began, server.every, &server.name);
     let url = server.url("/api/v2/alerts", &[]);
     loop {
         times.wait().await;
-        if !report_alerts(&server, &url, alerts::of_alertmanager, &reports).await {
+        if !report_alerts(&mut server, &url, alerts::of_alertmanager, &reports).await {
             return;
         }
     }
 }
 
-async fn ask(server: &Server, expr: &str) -> Result<Told, String> {
+async fn ask(server: &mut Server, expr: &str) -> Result<Told, String> {
     let url = server.url("/api/v1/query", &[("query", expr)]);
-    let answer = server.client.get(&url).await;
+    let answer = server.client.ask(url).await;
     // A server says what is wrong with an expression in the body of a refusal.
     let answer = answer.map_err(|error| error.to_string())?;
-    if answer.status >= 400 && answer.status != 400 && answer.status != 422 {
-        return Err(format!("the server answers with status {}", answer.status));
-    }
     api::value(&answer.body)
 }
 
 /// Whether anybody still listens.
 async fn report_alerts(
-    server: &Server,
+    server: &mut Server,
     url: &Url,
     read: fn(&str, &[u8]) -> serde_json::Result<Vec<Alert>>,
     reports: &mpsc::Sender<Report>,
 ) -> bool {
     let began = Instant::now();
-    let outcome = match server.client.get(url).await {
+    let outcome = match server.client.ask(url.clone()).await {
         Ok(answer) if answer.status == 200 => read(&server.name, &answer.body)
             .map_err(|error| format!("its answer about alerts is not understood: {error}")),
         Ok(answer) => Err(format!(
@@ -235,7 +232,7 @@ async fn report_alerts(
 }
 
 /// Reads the server's clock, to the millisecond: by what it takes for now. Whether anybody still listens.
-async fn report_clock(server: &Server, reports: &mpsc::Sender<Report>) -> bool {
+async fn report_clock(server: &mut Server, reports: &mpsc::Sender<Report>) -> bool {
     let asked = jiff::Timestamp::now();
     let Ok((_, Some(theirs))) = ask(server, "vector(1)").await else {
         return !reports.is_closed();

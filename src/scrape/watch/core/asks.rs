@@ -12,6 +12,9 @@ impl Core {
             Ask::Find { text, reply } => {
                 let _ = reply.send(self.find(&text));
             }
+            Ask::Gauges { target, by, reply } => {
+                let _ = reply.send(self.use_sets(target, by.as_deref()));
+            }
             Ask::Pin { expr, by, reply } => {
                 let _ = reply.send(self.pin(&expr, by));
             }
