@@ -9,6 +9,7 @@
 //! In: the targets and gauges of a profile. Out: records. The invariant: a target that is down, slow, huge or lying
 //! costs nobody else anything, and is shown as what it is.
 
+pub mod client;
 pub mod exposition;
 pub mod labels;
 
