@@ -118,7 +118,14 @@ fn metrics(out: &mut String, outcome: &Outcome, every: bool) {
         count(outcome.scraped.bad_lines, "bad line"),
     );
     let widest = metrics.keys().map(|name| name.chars().count()).max();
-    let width = widest.unwrap_or(0).min(WIDEST);
+    let width = widest.unwrap_or(0).clamp("METRIC".len(), WIDEST);
+    if !metrics.is_empty() {
+        let _ = writeln!(
+            out,
+            "{:<width$} {:<14} {:>6}  HELP",
+            "METRIC", "TYPE", "SERIES"
+        );
+    }
     for (name, points) in &metrics {
         let kind = kind(name).unwrap_or(Kind::Unknown).name();
         let help = known(name).map_or("", |known| known.help.as_str());
