@@ -13,6 +13,7 @@ mod pick;
 mod query;
 mod replay;
 mod run;
+mod scrape;
 mod stop;
 mod target;
 mod verify;
@@ -67,6 +68,9 @@ enum Command {
     Verify(verify::Args),
     /// Write a session in the format of another tool
     Export(export::Args),
+    /// Say what a metrics endpoint, or a file of its text, holds and what is wrong with it
+    #[command(after_help = scrape::EXIT_STATUS)]
+    Scrape(scrape::Args),
     /// Run the embedded demo service on its own
     Target(target::Args),
     /// Print completions for a shell
@@ -142,6 +146,7 @@ pub fn main() -> ExitCode {
         Command::Ls(args) => ls::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Export(args) => export::run(&args),
+        Command::Scrape(args) => scrape::run(&args),
         Command::Target(args) => target::run(args),
         Command::Completions { shell } => {
             let mut text = Vec::new();

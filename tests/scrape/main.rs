@@ -5,15 +5,43 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-use support::daemons::{Prometheus, node_exporter};
-use support::wait_for;
+mod command;
+mod differential;
+mod fetching;
+mod hostile;
+mod prometheus;
 
-#[test]
-fn prometheus_scrapes_a_real_exporter() {
-    let node = node_exporter();
-    let prometheus = Prometheus::scraping(&[("node", &node.address, "/metrics")]);
-    wait_for("a scrape", || {
-        let up = prometheus.query("up", None);
-        (up["result"][0]["value"][1] == "1").then_some(())
-    });
+use std::time::Duration;
+
+use stormdeck::profile::secret::Text;
+use stormdeck::scrape::client::{Client, Endpoint, FetchError, Fetched};
+
+/// An endpoint with time enough for any machine.
+fn endpoint(url: &str) -> Endpoint {
+    Endpoint {
+        timeout: support::SOON,
+        ..Endpoint::new(Text::plain(url))
+    }
 }
+
+/// A client for it.
+fn client(endpoint: Endpoint) -> Client {
+    Client::new(endpoint).unwrap()
+}
+
+/// Scrapes once, on a runtime of one thread.
+fn fetch(client: &mut Client) -> Result<Fetched, FetchError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(client.fetch())
+}
+
+/// The error of one scrape.
+fn failure(endpoint: Endpoint) -> FetchError {
+    fetch(&mut client(endpoint)).unwrap_err()
+}
+
+/// A limit that passes while nothing more comes.
+const BRIEF: Duration = Duration::from_millis(300);

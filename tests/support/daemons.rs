@@ -135,27 +135,28 @@ impl Prometheus {
         let mut config =
             String::from("global: { scrape_interval: 1s, scrape_timeout: 1s }\nscrape_configs:\n");
         for (job, address, path) in targets {
-            config.push_str(&format!(
-                "- {{ job_name: {job}, honor_labels: true, metrics_path: \"{path}\", \
-                 static_configs: [{{ targets: [\"{address}\"] }}] }}\n"
-            ));
+            config.push_str(&line(job, address, path));
         }
         Self::start(&config)
     }
 
     /// Over the blocks that `promtool tsdb create-blocks-from` wrote to `data`; they are left where they are.
     pub fn with_data(config: &str, data: Option<PathBuf>) -> Self {
-        Self(Daemon::start("prometheus", "/-/ready", |address, dir| {
-            fs::write(dir.join("prometheus.yml"), config).unwrap();
-            let data = data.clone().unwrap_or_else(|| dir.join("data"));
-            vec![
-                format!("--config.file={}", dir.join("prometheus.yml").display()),
-                format!("--storage.tsdb.path={}", data.display()),
-                "--storage.tsdb.retention.time=100y".into(),
-                format!("--web.listen-address={address}"),
-                "--log.level=warn".into(),
-            ]
-        }))
+        Self(Daemon::start(
+            "prometheus",
+            "/-/ready",
+            move |address, dir| {
+                fs::write(dir.join("prometheus.yml"), config).unwrap();
+                let data = data.clone().unwrap_or_else(|| dir.join("data"));
+                vec![
+                    format!("--config.file={}", dir.join("prometheus.yml").display()),
+                    format!("--storage.tsdb.path={}", data.display()),
+                    "--storage.tsdb.retention.time=100y".into(),
+                    format!("--web.listen-address={address}"),
+                    "--log.level=warn".into(),
+                ]
+            },
+        ))
     }
 
     /// The answer of its API to a path below `/api/v1/`.
@@ -166,14 +167,19 @@ impl Prometheus {
 
     /// The answer to an instant query, `data` of it: at `time` (seconds), or now.
     pub fn query(&self, expr: &str, time: Option<f64>) -> Value {
-        let mut path = format!("query?query={}", encoded(expr));
-        if let Some(time) = time {
-            path.push_str(&format!("&time={time}"));
-        }
-        let answer = self.api(&path);
+        let at = time.map_or_else(String::new, |time| format!("&time={time}"));
+        let answer = self.api(&format!("query?query={}{at}", encoded(expr)));
         assert_eq!(answer["status"], "success", "{expr}: {answer}");
         answer["data"].clone()
     }
+}
+
+/// A job with one target.
+fn line(job: &str, address: &str, path: &str) -> String {
+    format!(
+        "- {{ job_name: {job}, honor_labels: true, metrics_path: \"{path}\", \
+         static_configs: [{{ targets: [\"{address}\"] }}] }}\n"
+    )
 }
 
 /// As a part of a URL's query.
@@ -181,7 +187,7 @@ pub fn encoded(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 
-/// A node_exporter of this machine.
+/// A `node_exporter` of this machine.
 pub fn node_exporter() -> Daemon {
     Daemon::start("prometheus-node-exporter", "/", |address, _| {
         vec![

@@ -119,10 +119,9 @@ impl FetchError {
     pub(super) fn unanswered(error: &reqwest::Error, place: String) -> Self {
         let mut causes = std::iter::successors(error.source(), |&error| error.source());
         let found = causes.find_map(|cause| {
-            // An io::Error hides its own cause behind itself.
             let io = cause.downcast_ref::<io::Error>();
-            let inner = io.and_then(|io| io.get_ref()?.downcast_ref::<rustls::Error>());
-            let tls = cause.downcast_ref::<rustls::Error>().or(inner);
+            let tls = cause.downcast_ref::<rustls::Error>();
+            let tls = tls.or_else(|| io.and_then(hidden));
             match (tls, io.map(io::Error::kind)) {
                 (Some(tls), _) => Some(Self::Tls {
                     place: place.clone(),
@@ -143,6 +142,13 @@ impl FetchError {
             },
         }
     }
+}
+
+/// The TLS error within an `io::Error`, which gives what it holds itself for no source of its own.
+fn hidden(error: &io::Error) -> Option<&rustls::Error> {
+    let inner = error.get_ref()?;
+    let deeper = inner.downcast_ref::<io::Error>().and_then(hidden);
+    inner.downcast_ref::<rustls::Error>().or(deeper)
 }
 
 /// What is at the bottom of an error.

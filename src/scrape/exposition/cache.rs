@@ -5,6 +5,9 @@
 //! ids in the place of labels, and the ids that are no longer there. The invariant: what comes out is what
 //! [`super::parse`] would give; memory follows the size of the last scrapes, not their number.
 
+mod scraped;
+mod slab;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -12,6 +15,9 @@ use super::{
     BadLine, Entries, Entry, Failed, Format, Kind, Meta, Reason, Sample, Told, labels, pairs, parse,
 };
 use crate::scrape::Labels;
+use slab::Slab;
+
+pub use scraped::{BAD_KEPT, Bad, Example, Point, Scraped};
 
 /// A text that was not seen in so many scrapes is forgotten.
 const KEPT: u64 = 10;
@@ -20,65 +26,8 @@ const KEPT: u64 = 10;
 /// with every scrape must not fill the memory.
 const SPARE: usize = 1000;
 
-/// So many bad lines are kept whole; the others are counted.
-pub const BAD_KEPT: usize = 100;
-
 /// No text: before the first one.
 const NONE: u32 = u32::MAX;
-
-/// What one scrape said.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Scraped {
-    /// The samples in the order of the body, without those that nobody wants. Empty when the scrape failed.
-    pub points: Vec<Point>,
-    /// Exemplars of wanted series.
-    pub exemplars: Vec<Example>,
-    /// Series without times of their own that the scrape before had and this one has not. All of them when it failed.
-    pub vanished: Vec<u32>,
-    /// How many samples were read, unwanted ones with them.
-    pub samples: usize,
-    /// How many lines were bad.
-    pub bad_lines: usize,
-    /// The first [`BAD_KEPT`] of them.
-    pub bad: Vec<Bad>,
-    /// Why the scrape counts for nothing.
-    pub failed: Option<Failed>,
-}
-
-/// One sample.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Point {
-    /// The caller's id of its series.
-    pub id: u32,
-    /// The value.
-    pub value: f64,
-    /// Its own time, ms since the Unix epoch, if it has one.
-    pub ts_ms: Option<i64>,
-}
-
-/// One exemplar.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Example {
-    /// The caller's id of its series.
-    pub id: u32,
-    /// Its labels.
-    pub labels: Labels,
-    /// The value that was measured.
-    pub value: f64,
-    /// When, ms since the Unix epoch, if it says so.
-    pub ts_ms: Option<i64>,
-}
-
-/// A bad line that outlives its body.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bad {
-    /// Its number, from 1.
-    pub line: usize,
-    /// What is wrong with it.
-    pub reason: Reason,
-    /// Its beginning, fit to be shown.
-    pub excerpt: String,
-}
 
 /// What was said of a metric.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -441,85 +390,6 @@ impl Cache {
             self.by_id.remove(&series.id);
             self.series.remove(known.series);
         }
-    }
-}
-
-impl Scraped {
-    fn clear(&mut self) {
-        self.points.clear();
-        self.exemplars.clear();
-        self.vanished.clear();
-        self.bad.clear();
-        (self.samples, self.bad_lines, self.failed) = (0, 0, None);
-    }
-
-    fn refuse(&mut self, bad: &BadLine<'_>) {
-        self.bad_lines += 1;
-        if self.bad.len() < BAD_KEPT {
-            self.bad.push(Bad {
-                line: bad.line,
-                reason: bad.reason,
-                excerpt: bad.excerpt(),
-            });
-        }
-    }
-}
-
-/// Values in places that are used again.
-#[derive(Debug, Clone)]
-struct Slab<T> {
-    values: Vec<Option<T>>,
-    free: Vec<u32>,
-}
-
-impl<T> Default for Slab<T> {
-    fn default() -> Self {
-        Self {
-            values: Vec::new(),
-            free: Vec::new(),
-        }
-    }
-}
-
-impl<T> Slab<T> {
-    fn len(&self) -> usize {
-        self.values.len() - self.free.len()
-    }
-
-    fn get(&self, place: u32) -> Option<&T> {
-        self.values.get(place as usize)?.as_ref()
-    }
-
-    fn get_mut(&mut self, place: u32) -> Option<&mut T> {
-        self.values.get_mut(place as usize)?.as_mut()
-    }
-
-    fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
-        let all = self.values.iter().enumerate();
-        all.filter_map(|(place, value)| Some((place as u32, value.as_ref()?)))
-    }
-
-    fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        self.values.iter_mut().flatten()
-    }
-
-    fn add(&mut self, value: T) -> u32 {
-        if let Some(place) = self.free.pop() {
-            self.values[place as usize] = Some(value);
-            return place;
-        }
-        self.values.push(Some(value));
-        self.values.len() as u32 - 1
-    }
-
-    /// Takes a value out. Many gone at the end give their memory back.
-    fn remove(&mut self, place: u32) -> Option<T> {
-        let value = self.values.get_mut(place as usize)?.take()?;
-        self.free.push(place);
-        if self.free.len() == self.values.len() {
-            *self = Self::default();
-        }
-        Some(value)
     }
 }
 

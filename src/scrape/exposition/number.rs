@@ -105,12 +105,24 @@ pub(super) fn seconds(text: &[u8]) -> Result<i64, Reason> {
     }
 }
 
-/// A value as Prometheus prints it: the shortest digits that read back as the same number.
+/// A value as Prometheus' API prints it: the shortest digits that read back as the same number, with an exponent when
+/// it is very large or very small.
 pub fn printed(value: f64) -> String {
+    let plain = value == 0.0 || (1e-6..1e21).contains(&value.abs());
     match value {
         value if value.is_nan() => "NaN".to_owned(),
         f64::INFINITY => "+Inf".to_owned(),
         f64::NEG_INFINITY => "-Inf".to_owned(),
-        value => value.to_string(),
+        value if plain => value.to_string(),
+        value => {
+            // `1e21` and `4e-7`: Go signs an exponent and gives it two digits.
+            let text = format!("{value:e}");
+            let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+            let (sign, exponent) = match exponent.strip_prefix('-') {
+                Some(exponent) => ('-', exponent),
+                None => ('+', exponent),
+            };
+            format!("{digits}e{sign}{exponent:0>2}")
+        }
     }
 }
