@@ -105,6 +105,35 @@ fn counts(object: &Value) -> BTreeMap<String, u64> {
         .collect()
 }
 
+/// Every expression of the shipped dashboard, its variables filled in.
+fn dashboard() -> Vec<String> {
+    fn collect(value: &Value, found: &mut Vec<String>) {
+        match value {
+            Value::Object(members) => {
+                found.extend(
+                    members
+                        .get("expr")
+                        .and_then(Value::as_str)
+                        .map(str::to_owned),
+                );
+                members.values().for_each(|value| collect(value, found));
+            }
+            Value::Array(values) => values.iter().for_each(|value| collect(value, found)),
+            _ => {}
+        }
+    }
+    let text = include_str!("../assets/grafana/stormdeck.json");
+    let mut found = Vec::new();
+    collect(&serde_json::from_str(text).unwrap(), &mut found);
+    let filled = found.iter().map(|expr| {
+        let expr = expr.replace("$__rate_interval", "1m");
+        ["$instance", "$scenario", "$step"]
+            .iter()
+            .fold(expr, |expr, name| expr.replace(name, ".*"))
+    });
+    filled.collect()
+}
+
 #[test]
 fn a_real_prometheus_counts_what_the_summary_counts() {
     let dir = TempDir::new().unwrap();
@@ -143,6 +172,16 @@ fn a_real_prometheus_counts_what_the_summary_counts() {
     let phase = by(&prometheus, "phase", "stormdeck_phase_info");
     let window_info = by(&prometheus, "session", "stormdeck_window_info");
     let up = by(&prometheus, "", "up");
+
+    for expr in dashboard() {
+        // Nothing can be broken here, and so there is nothing to show of it.
+        let found = !expr.contains("stormdeck_fault_");
+        wait_for(&expr, || {
+            let answer = prometheus.query(&expr, None);
+            let some = answer["result"][0].is_object();
+            (some == found).then_some(())
+        });
+    }
 
     let summary: Value = serde_json::from_str(&window.end()).unwrap();
     assert_eq!(summary["requests"], 300);
