@@ -6,6 +6,11 @@
     reason = "a test says what it expects by unwrapping"
 )]
 #![allow(dead_code, reason = "each test binary uses its own part")]
+#![allow(
+    clippy::format_push_string,
+    clippy::needless_pass_by_value,
+    reason = "configurations are put together in the plainest way"
+)]
 
 use std::fs::{self, File};
 use std::io::{Read, Write};

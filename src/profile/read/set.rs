@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use toml::de::DeTable;
+use toml::de::{DeTable, DeValue};
 
 use super::context::Context;
 use super::names::Names;
-use super::table::Table;
+use super::table::{Node, Table};
 use super::{gauge, mistakes};
-use crate::profile::diagnostic::{MOST, ProfileError};
+use crate::profile::diagnostic::{Diagnostic, MOST, ProfileError};
 use crate::profile::interpolate::Lookup;
 use crate::profile::model::GaugeSet;
 
@@ -43,41 +43,47 @@ fn read(mut owned: Table<'_, '_>) -> GaugeSet {
     let table = &mut owned;
     let name = Names::new("set").read(table);
     let about = table.string("about").unwrap_or_default();
-    let when = metrics(table, "when");
-    if when.is_empty() {
-        table.missing("when");
-    }
-    let unless = metrics(table, "unless");
+    let when = table.need("when").map(|node| metrics(&node));
+    let unless = table.take("unless").map(|node| metrics(&node));
     let gauges = gauge::read_all(table, &Names::new("target"));
     if gauges.is_empty() {
         table.missing("[[gauge]]");
     }
-    for gauge in gauges.iter().filter(|gauge| !gauge.expr.is_empty()) {
-        if !gauge.expr.contains(TARGET) {
-            let place = table.place.clone();
-            let name = &gauge.name;
-            table.cx.wrong(
-                place,
-                format!("gauge `{name}` has no `{TARGET}`, and would show every target at once; write `up{{{TARGET}}}`"),
-            );
-        }
-    }
+    check_targets(table);
     owned.finish();
     GaugeSet {
         name,
         about,
-        when,
-        unless,
+        when: when.unwrap_or_default(),
+        unless: unless.unwrap_or_default(),
         gauges,
     }
 }
 
-fn metrics(table: &mut Table<'_, '_>, key: &'static str) -> Vec<String> {
-    let nodes = table.take(key).and_then(|node| node.list());
+/// Notes every expression that is of no target.
+fn check_targets(table: &Table<'_, '_>) {
+    let lists = table.entries().into_iter();
+    let gauges = lists
+        .filter(|node| node.key == "gauge")
+        .flat_map(|node| node.tables("a gauge"));
+    for expr in gauges.flat_map(|gauge| gauge.entries()) {
+        if let ("expr", DeValue::String(text)) = (expr.key, expr.value())
+            && !text.contains(TARGET)
+        {
+            expr.cx.report(
+                Diagnostic::new("this expression shows every target at once", expr.place()).help(
+                    format!("write `{TARGET}` in each selector: `up{{{TARGET}}}`"),
+                ),
+            );
+        }
+    }
+}
+
+fn metrics(node: &Node<'_, '_>) -> Vec<String> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':');
     let mut names = Vec::new();
-    for node in nodes.unwrap_or_default() {
+    for node in node.list().unwrap_or_default() {
         let Some(name) = node.string() else { continue };
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':');
         if !name.is_empty() && name.bytes().all(plain) {
             names.push(name);
         } else {
