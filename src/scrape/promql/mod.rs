@@ -19,6 +19,11 @@
 //!   vector or a string, which does nothing.
 //! - A subquery without a step takes one of a minute, which is Prometheus' `evaluation_interval` unless configured.
 
+#![allow(
+    clippy::float_cmp,
+    reason = "numbers are compared as PromQL compares them"
+)]
+
 mod aggregate;
 mod binary;
 mod eval;
