@@ -10,8 +10,9 @@ use crate::load::http_work::HttpPlan;
 use crate::load::journey::{Feeds, Program};
 use crate::load::limits;
 use crate::load::schedule::Curve;
-use crate::profile::Profile;
-use crate::profile::model::Model;
+use crate::profile::model::{Gauge, Model, Target, TargetSource};
+use crate::profile::{Diagnostic, Profile};
+use crate::scrape::promql::{Query, Refused};
 
 /// What the workers are to do, and what the operator should know before they begin.
 #[derive(Debug)]
@@ -37,6 +38,7 @@ pub fn check(profile: &Profile, workers: usize) -> Result<Vec<String>, LoadError
     let mut profile = profile.clone();
     let found = embedded::check(&mut profile);
     let mut mistakes: Vec<String> = found.iter().map(ToString::to_string).collect();
+    mistakes.extend(gauges(&profile));
     if let Err(LoadError(more)) = prepare(&profile, workers) {
         mistakes.extend(more);
     }
@@ -154,6 +156,31 @@ fn short_phases(profile: &Profile) -> Option<String> {
 fn files_warning(profile: &Profile, workers: usize) -> Option<String> {
     let needed = limits::files_needed(profile, workers);
     limits::warning(needed, limits::raise_files())
+}
+
+/// What is wrong with the expressions of gauges, each with the place in its expression. A target that is a Prometheus
+/// server evaluates its gauges itself, and may know more than we do.
+fn gauges(profile: &Profile) -> Vec<String> {
+    let scraped = |target: &Target| matches!(target.source, TargetSource::Scrape(_));
+    let ours = |gauge: &&Gauge| match gauge.of {
+        Some(of) => scraped(&profile.targets[of]),
+        None => profile.targets.iter().any(scraped),
+    };
+    let wrong = profile.gauges.iter().filter(ours).filter_map(|gauge| {
+        let refused = match Query::parse(&gauge.expr) {
+            Err(refused) => refused,
+            Ok(query) if query.looks_at_fixed_moments() => Refused {
+                message: "`@` names a moment, and a gauge shows the present".to_owned(),
+                span: gauge.expr.find('@').map(|at| at..at + 1),
+            },
+            Ok(_) => return None,
+        };
+        let span = refused.span.unwrap_or(0..gauge.expr.len());
+        let origin = format!("`expr` of gauge `{}`", gauge.name);
+        let shown = Diagnostic::new(refused.message, span).render(&origin, &gauge.expr);
+        Some(shown.replace('\n', "\n  "))
+    });
+    wrong.collect()
 }
 
 fn collect<T, E: std::fmt::Display>(

@@ -151,7 +151,7 @@ impl Running {
 fn count(value: f64) -> Result<usize, EvalError> {
     // What fits 64 bits, as Go converts it; the bounds themselves are powers of two.
     if !(value >= i64::MIN as f64 && value <= i64::MAX as f64) {
-        return Err(EvalError::NoCount(value.to_string()));
+        return Err(EvalError::NoCount(spelled(value)));
     }
     Ok(value.max(0.0) as usize)
 }

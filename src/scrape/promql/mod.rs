@@ -129,6 +129,13 @@ impl Query {
         &self.selectors
     }
 
+    /// Whether it looks at moments that `@` names, however long ago they are.
+    pub fn looks_at_fixed_moments(&self) -> bool {
+        self.selectors
+            .iter()
+            .any(|selector| selector.reach == i64::MAX)
+    }
+
     /// What it is worth at `at`, in milliseconds since the Unix epoch.
     ///
     /// # Errors

@@ -22,7 +22,7 @@ pub(super) fn eval(
     let values = || samples.iter().map(|sample| sample.value);
     Some(match function {
         Function::Rate => {
-            let seconds = (window.to - window.from) as f64 / 1000.0;
+            let seconds = window.to.saturating_sub(window.from) as f64 / 1000.0;
             extrapolated(samples, window, true, Some(seconds))?
         }
         Function::Increase => extrapolated(samples, window, true, None)?,
@@ -77,9 +77,9 @@ fn extrapolated(
             before = sample.value;
         }
     }
-    let mut to_start = (first.at - window.from) as f64 / 1000.0;
-    let to_end = (window.to - last.at) as f64 / 1000.0;
-    let spanned = (last.at - first.at) as f64 / 1000.0;
+    let mut to_start = first.at.saturating_sub(window.from) as f64 / 1000.0;
+    let to_end = window.to.saturating_sub(last.at) as f64 / 1000.0;
+    let spanned = last.at.saturating_sub(first.at) as f64 / 1000.0;
     let between = spanned / (samples.len() - 1) as f64;
     if counter && grown > 0.0 && first.value >= 0.0 {
         let to_zero = spanned * (first.value / grown);
@@ -112,7 +112,7 @@ fn instant(samples: &[Sample], rate: bool) -> Option<f64> {
     } else {
         last.value - before.value
     };
-    let between = last.at - before.at;
+    let between = last.at.saturating_sub(before.at);
     match (between, rate) {
         (0, _) => None,
         (_, true) => Some(grown / (between as f64 / 1000.0)),
@@ -216,7 +216,7 @@ fn regression(samples: &[Sample], at: i64) -> (f64, f64) {
     let (mut x, mut y) = (Exact::default(), Exact::default());
     let (mut xy, mut xx) = (Exact::default(), Exact::default());
     for sample in samples {
-        let time = (sample.at - at) as f64 / 1000.0;
+        let time = sample.at.saturating_sub(at) as f64 / 1000.0;
         x.add(time);
         y.add(sample.value);
         xy.add(time * sample.value);

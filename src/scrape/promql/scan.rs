@@ -253,7 +253,8 @@ impl Scanner<'_> {
                 '\\' => {
                     let Some((len, meant)) = escaped(&body[at + 1..], quote) else {
                         let message = "this escape is none that a string of UTF-8 can have";
-                        return refused(message, place..place + 2);
+                        let len = body[at + 1..].chars().next().map_or(0, char::len_utf8);
+                        return refused(message, place..place + 1 + len);
                     };
                     out.push(meant);
                     for _ in 0..len {
