@@ -244,5 +244,8 @@ fn every_expression_of_the_table_gives_what_prometheus_gives() {
     );
     assert!(wrong.is_empty(), "{wrong}");
     // An expression that never gives anything says nothing; those of the table that mean to are few.
-    assert!(empty.len() <= 8, "nothing came of {empty:#?}");
+    assert!(
+        empty.len() <= table.len() / 20,
+        "nothing came of {empty:#?}"
+    );
 }

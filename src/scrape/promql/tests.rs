@@ -123,19 +123,33 @@ fn what_is_too_long_or_too_deep_is_refused() {
     ] {
         assert!(Query::parse(&text).is_err(), "{text:.40}");
     }
-    let store = Store::new(0);
-    for text in [
-        format!("{}1{}", "(".repeat(48), ")".repeat(48)),
-        format!("{}1", "-".repeat(192)),
-        format!("{}vector(1){}", "abs(".repeat(47), ")".repeat(47)),
-        format!("1{}", " + 1".repeat(192)),
-        format!("1{}", " ^ 1".repeat(192)),
-    ] {
-        assert_eq!(
-            numbers(eval(&store, &text, 0)),
-            [numbers(eval(&store, &text, 1))[0]]
-        );
-    }
+    // As deep as it may be, on the smallest stack that anyone gets, without optimization.
+    let deepest = || {
+        let store = Store::new(0);
+        for text in [
+            format!("{}1{}", "(".repeat(32), ")".repeat(32)),
+            format!("{}1", "-".repeat(64)),
+            format!("1{}", " + 1".repeat(64)),
+            format!("1{}", " ^ 1".repeat(64)),
+            format!("{}vector(1){}", "abs(- -".repeat(31), ")".repeat(31)),
+            format!("{}vector(1){}", "sum(1 + 1 ^ ".repeat(31), ")".repeat(31)),
+            format!(
+                "{}vector(1){}",
+                "max_over_time(".repeat(31),
+                "[1s:1s])".repeat(31)
+            ),
+            format!(
+                "{}vector(1){}",
+                "label_replace(- ".repeat(31),
+                ",\"a\",\"\",\"\",\"\")".repeat(31)
+            ),
+        ] {
+            let query = Query::parse(&text).unwrap_or_else(|refused| panic!("{text}: {refused}"));
+            let _ = query.eval(&store, 0);
+        }
+    };
+    let thread = std::thread::Builder::new().stack_size(2 << 20);
+    thread.spawn(deepest).unwrap().join().unwrap();
 }
 
 #[test]
@@ -319,6 +333,8 @@ fn pieces() -> impl Strategy<Value = String> {
             "\"s\"",
             "`r`",
             "count_values(",
+            "{:",
+            ":",
             "quantile(",
             "histogram_quantile(0.9,",
             "label_replace(",
