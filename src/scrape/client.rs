@@ -217,10 +217,7 @@ impl Client {
     }
 
     async fn exchange(&mut self, url: Url, also: &[StatusCode]) -> Result<Fetched, FetchError> {
-        let mut request = self
-            .http
-            .get(url)
-            .headers(self.headers.clone());
+        let mut request = self.http.get(url).headers(self.headers.clone());
         if let Some(bearer) = &mut self.bearer {
             request = request.header(AUTHORIZATION, bearer.read()?);
         }

@@ -63,14 +63,16 @@ impl Gauge {
     /// With what of the expression is not understood.
     pub fn new(name: &str, of: Option<&str>, expr: &str) -> Result<Self, Refused> {
         let query = Query::parse(expr)?;
-        if query
-            .selectors()
-            .iter()
-            .any(|selector| selector.reach > MOST_REACH)
-        {
+        if query.looks_at_fixed_moments() {
             return Err(Refused {
-                message: "a gauge looks back a week at most, and not to a fixed moment (`@`)"
-                    .into(),
+                message: "`@` names a moment, and a gauge shows the present".into(),
+                span: expr.find('@').map(|at| at..at + 1),
+            });
+        }
+        let mut selectors = query.selectors().iter();
+        if selectors.any(|selector| selector.reach > MOST_REACH) {
+            return Err(Refused {
+                message: "a gauge looks back a week at most".into(),
                 span: None,
             });
         }

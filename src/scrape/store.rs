@@ -253,17 +253,14 @@ impl Store {
             series.map(|series| &series.labels)
         };
         let wanted = |&slot: &u32| labels(slot).is_some_and(&wanted);
-        match name {
-            Some(name) => {
-                let named = self.by_name.get(name);
-                let slots = named.map_or(&[][..], |named| &named.slots[..]);
-                slots.iter().copied().filter(wanted).collect()
-            }
-            None => {
-                let mut slots: Vec<u32> = (0..self.slots.len() as u32).filter(wanted).collect();
-                slots.sort_by(|a, b| labels(*a).cmp(&labels(*b)));
-                slots
-            }
+        if let Some(name) = name {
+            let named = self.by_name.get(name);
+            let slots = named.map_or(&[][..], |named| &named.slots[..]);
+            slots.iter().copied().filter(wanted).collect()
+        } else {
+            let mut slots: Vec<u32> = (0..self.slots.len() as u32).filter(wanted).collect();
+            slots.sort_by(|a, b| labels(*a).cmp(&labels(*b)));
+            slots
         }
     }
 

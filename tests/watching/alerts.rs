@@ -10,15 +10,13 @@ use crate::support::daemons::{self, Daemon, Prometheus};
 use crate::support::{free_port, wait_for};
 use crate::{Running, course, is_event, names, profile};
 
-/// A Prometheus with an alert that pends for a second and fires as long as the file `alert` says so: its rules are read
-/// again on request.
-fn prometheus(rules: &std::path::Path, pager: &Daemon) -> Prometheus {
+/// A Prometheus with an alert that pends for a second and fires as long as its rules say so, which are read again on
+/// request.
+fn prometheus(rules: &std::path::Path) -> Prometheus {
     fs::write(rules, rule("vector(1)")).unwrap();
     Prometheus::start(&format!(
-        "global: {{ evaluation_interval: 1s, scrape_interval: 1s }}\nrule_files: [ \"{}\" ]\n\
-         alerting: {{ alertmanagers: [ {{ static_configs: [ {{ targets: [ \"{}\" ] }} ] }} ] }}\n",
-        rules.display(),
-        pager.address
+        "global: {{ evaluation_interval: 1s, scrape_interval: 1s }}\nrule_files: [ \"{}\" ]\n",
+        rules.display()
     ))
 }
 
@@ -37,7 +35,8 @@ fn alerts_fire_are_silenced_and_resolve_with_their_times() {
     let dir = TempDir::new().unwrap();
     let pager = daemons::alertmanager();
     let rules = dir.path().join("rules.yml");
-    let prom = prometheus(&rules, &pager);
+    let prom = prometheus(&rules);
+    amtool(&pager, &["alert", "add", "TooSlow", "severity=page"]);
     let watched = format!(
         "[[target]]\nname = \"prom\"\nprometheus = \"{}\"\nevery = \"200ms\"\n\
          [[target]]\nname = \"pager\"\nalertmanager = \"{}\"\nevery = \"200ms\"\n\
@@ -59,7 +58,15 @@ fn alerts_fire_are_silenced_and_resolve_with_their_times() {
     window.wait("firing, as Alertmanager tells", |r| {
         told(r, "pager", "firing")
     });
-    silence(&pager);
+    let silence = [
+        "silence",
+        "add",
+        "alertname=TooSlow",
+        "--duration=10m",
+        "--comment=c",
+        "--author=a",
+    ];
+    amtool(&pager, &silence);
     window.wait("silenced", |r| told(r, "pager", "silenced"));
     fs::write(&rules, rule("vector(1) > 2")).unwrap();
     let status = std::process::Command::new("kill")
@@ -87,17 +94,10 @@ fn alerts_fire_are_silenced_and_resolve_with_their_times() {
     );
 }
 
-/// Silences every alert of a pager.
-fn silence(pager: &Daemon) {
+/// Tells an Alertmanager something.
+fn amtool(pager: &Daemon, words: &[&str]) {
     let output = std::process::Command::new("amtool")
-        .args([
-            "silence",
-            "add",
-            "alertname=TooSlow",
-            "--duration=10m",
-            "--comment=test",
-            "--author=test",
-        ])
+        .args(words)
         .arg(format!("--alertmanager.url={}", pager.url()))
         .output()
         .unwrap();

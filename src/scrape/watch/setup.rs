@@ -6,6 +6,7 @@ use url::Url;
 
 use super::WatchError;
 use super::tasks::Server;
+use crate::profile::Diagnostic;
 use crate::profile::model::{self, Target, TargetSource};
 use crate::profile::secret::Text;
 use crate::scrape::alerts::Standing;
@@ -13,7 +14,7 @@ use crate::scrape::client::{self, Client};
 use crate::scrape::discover::{Discovery, instance_of};
 use crate::scrape::endpoint::{Endpoint, Filter, Wanted};
 use crate::scrape::gauge::{Gauge, Trouble};
-use crate::scrape::promql::Selector;
+use crate::scrape::promql::{Refused, Selector};
 use crate::scrape::sets::{Sets, own_folder};
 
 /// What is to be watched, understood.
@@ -85,7 +86,7 @@ impl Setup {
         if mistakes.is_empty() {
             for gauge in gauges {
                 if let Err(why) = setup.gauge(gauge) {
-                    mistakes.push(format!("gauge `{}`: {why}", gauge.name));
+                    mistakes.push(why);
                 }
             }
         }
@@ -132,15 +133,16 @@ impl Setup {
                 .map(|(place, _)| place)
                 .collect()
         };
+        let said = |why: &str| Err(format!("gauge `{}`: {why}", gauge.name));
         let nothing_scraped = self.targets.iter().all(|of| of.discovery.is_none());
         let of = match (gauge.of, servers(&self.targets).as_slice()) {
             (Some(of), _) => Some(of),
             (None, &[only]) if nothing_scraped => Some(only),
             (None, []) if nothing_scraped => {
-                return Err("nothing is scraped; add a `[[target]]`".into());
+                return said("nothing is scraped; add a `[[target]]`");
             }
             (None, _) if nothing_scraped => {
-                return Err("there are several Prometheus servers; say which with `of`".into());
+                return said("there are several Prometheus servers; say which with `of`");
             }
             (None, _) => None,
         };
@@ -150,24 +152,33 @@ impl Setup {
                 self.remote.push(gauge.name.clone());
             }
             Some((_, of)) if of.discovery.is_none() => {
-                return Err("an Alertmanager has alerts and no series to draw a gauge from".into());
+                return said("an Alertmanager has alerts and no series to draw a gauge from");
             }
             Some((_, of)) => {
-                let gauge = Gauge::new(&gauge.name, Some(&of.plan.name), &gauge.expr);
-                self.local(gauge.map_err(|why| why.to_string())?);
+                let name = of.plan.name.clone();
+                self.local(gauge, Some(&name))?;
             }
             None => {
-                let gauge = Gauge::new(&gauge.name, None, &gauge.expr);
-                self.local(gauge.map_err(|why| why.to_string())?);
+                self.local(gauge, None)?;
             }
         }
         Ok(())
     }
 
-    fn local(&mut self, gauge: Gauge) {
+    fn local(&mut self, gauge: &model::Gauge, of: Option<&str>) -> Result<(), String> {
+        let gauge = Gauge::new(&gauge.name, of, &gauge.expr).map_err(|why| pointed(gauge, why))?;
         self.wanted.add(gauge.selectors());
         self.gauges.push(gauge);
+        Ok(())
     }
+}
+
+/// What is wrong with an expression, with a mark where.
+fn pointed(gauge: &model::Gauge, refused: Refused) -> String {
+    let span = refused.span.unwrap_or(0..gauge.expr.len());
+    let origin = format!("`expr` of gauge `{}`", gauge.name);
+    let shown = Diagnostic::new(refused.message, span).render(&origin, &gauge.expr);
+    shown.replace('\n', "\n  ")
 }
 
 impl OfTarget {
