@@ -120,7 +120,9 @@ impl Core {
         let mut look = tokio::time::interval(LOOK);
         let mut tick = 1;
         loop {
-            let due = self.spec.began + self.spec.tick * tick - LEAD.min(self.spec.tick / 4);
+            // The end of the tick is at least a tick after the beginning of all, and this is less.
+            let lead = LEAD.min(self.spec.tick / 4);
+            let due = self.spec.began + (self.spec.tick * tick).saturating_sub(lead);
             tokio::select! {
                 // Cannot be closed: the sender is beside it.
                 Some(report) = self.reported.recv() => self.on_report(report),

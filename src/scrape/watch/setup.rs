@@ -73,9 +73,9 @@ impl Setup {
             let (sets, wrong) = Sets::with_own(&folder);
             setup.sets = sets;
             // A file that nobody asked for keeps no window from beginning.
-            wrong
-                .iter()
-                .for_each(|why| tracing::warn!(%why, "a set of gauges is left out"));
+            for why in wrong {
+                tracing::warn!(%why, "a set of gauges is left out");
+            }
         }
         for target in targets {
             match setup.target(target) {
