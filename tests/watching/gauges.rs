@@ -3,6 +3,7 @@
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::support::postgres::Postgres;
 use crate::support::{only_session, stormdeck};
 use crate::{Running, course, is_event, names, profile, run};
 
@@ -194,7 +195,53 @@ fn a_query_says_what_is_wrong_with_it() {
         String::from_utf8_lossy(&output.stderr).into_owned()
     };
     let said = ask(&["sum(rate(x)"]);
-    assert!(said.contains("^"), "{said}");
+    assert!(said.contains('^'), "{said}");
     assert!(ask(&["x", "--range=20m..10m"]).contains("ends before it begins"));
     assert!(ask(&["nobody", "up"]).contains("nobody"));
+}
+
+#[test]
+fn a_database_and_a_service_are_shown_side_by_side_and_again_from_the_recording() {
+    let postgres = Postgres::start();
+    let exporter = postgres.exporter();
+    let watched = format!(
+        "[[target]]\nname = \"shop\"\nurl = \"embedded://shop/metrics?servers=0&service=fixed:1ms\"\n\
+         every = \"200ms\"\nauto = true\n\
+         [[target]]\nname = \"pg\"\nurl = \"{}/metrics\"\nevery = \"500ms\"\nauto = true\n",
+        exporter.url()
+    );
+    let dir = TempDir::new().unwrap();
+    let records = run(dir.path(), &profile(6, &watched));
+    let session = only_session(dir.path());
+    let plans: Vec<&Value> = records
+        .iter()
+        .filter(|record| is_event(record, "gauge"))
+        .collect();
+    let names = names(&records);
+    let mut seen = 0;
+    for plan in &plans {
+        let (gauge, of) = (plan["name"].as_str().unwrap(), plan["of"].as_str().unwrap());
+        let series = names
+            .iter()
+            .find(|name| name.starts_with(&format!("{gauge}{{")));
+        let Some(series) = series else { continue };
+        let shown: Vec<u64> = course(&records, series)
+            .into_values()
+            .flatten()
+            .map(f64::to_bits)
+            .collect();
+        let again: Vec<u64> = asked(&session, plan["expr"].as_str().unwrap(), &["--of", of])
+            .into_iter()
+            .filter(|(_, value)| value.is_finite())
+            .map(|(_, value)| value.to_bits())
+            .collect();
+        // What was shown is the end of what can be asked: a gauge is added when its target was recognized.
+        assert!(again.ends_with(&shown), "{gauge}: {shown:?} {again:?}");
+        seen += 1;
+    }
+    let of = |target: &str| plans.iter().filter(|plan| plan["of"] == target).count();
+    assert!(
+        of("pg") > 5 && of("shop") > 5 && seen > 8,
+        "{seen} of {plans:?}"
+    );
 }

@@ -103,8 +103,8 @@ fn is_event(record: &Value, what: &str) -> bool {
 
 /// The names of series, from the last key.
 fn names(records: &[Value]) -> Vec<String> {
-    let keys = records.iter().filter(|record| record["k"] == "key");
-    let names = keys.last().unwrap()["names"]["series"].clone();
+    let mut keys = records.iter().filter(|record| record["k"] == "key");
+    let names = keys.next_back().unwrap()["names"]["series"].clone();
     serde_json::from_value(names).unwrap_or_default()
 }
 

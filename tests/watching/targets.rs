@@ -112,10 +112,12 @@ fn course_of_up(records: &[serde_json::Value], name: &str) -> Option<f64> {
     let scrapes = ticks
         .filter_map(|tick| tick["scrapes"].as_array())
         .flatten();
-    let changes = scrapes
+    let changes: Vec<_> = scrapes
         .filter_map(|scrape| scrape["series"].as_array())
-        .flatten();
-    changes.filter(|change| change[0] == index).last()?[1].as_f64()
+        .flatten()
+        .filter(|change| change[0] == index)
+        .collect();
+    changes.last()?[1].as_f64()
 }
 
 #[test]
