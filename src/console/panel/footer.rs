@@ -103,6 +103,7 @@ fn hints(scene: &Scene<'_>, area: Rect, margin: usize, room: usize, buf: &mut Bu
             Overlay::Help
             | Overlay::Menu(_)
             | Overlay::Palette { .. }
+            | Overlay::Pick { .. }
             | Overlay::Prompt { .. }
             | Overlay::Confirm { .. },
             false,

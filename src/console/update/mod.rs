@@ -5,6 +5,7 @@
 //! history.
 
 mod act;
+mod pick;
 mod place;
 mod playback;
 #[cfg(test)]

@@ -5,7 +5,7 @@ use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler as _;
 
 use super::act::{self, act};
-use super::{close, place, play, playback, refuse, say};
+use super::{close, pick, place, play, playback, refuse, say};
 use crate::console::event::{Command, Form, Speed};
 use crate::console::keymap::{ACTIONS, Action, When};
 use crate::console::model::{Asks, Kind, Menu, Model, Overlay, Span};
@@ -49,6 +49,11 @@ pub(super) fn key(model: &mut Model, key: KeyEvent) -> Vec<Command> {
             completions,
             chosen,
         } => palette(model, key, input, &completions, chosen),
+        Overlay::Pick {
+            input,
+            found,
+            chosen,
+        } => pick::key(model, key, input, &found, chosen),
         Overlay::Prompt { asks, input } => prompt(model, key, asks, input),
         Overlay::Confirm { question, answers } => {
             let typed = match key.code {
@@ -75,6 +80,10 @@ pub(super) fn paste(model: &mut Model, text: &str) {
         Overlay::Palette { input, .. } | Overlay::Prompt { input, .. } => {
             *input = format!("{}{text}", input.value()).into();
         }
+        Overlay::Pick { input, .. } => {
+            let input = format!("{}{text}", input.value()).into();
+            pick::look(model, input);
+        }
         Overlay::None | Overlay::Help | Overlay::Confirm { .. } | Overlay::Menu(_) => {}
     }
 }
@@ -95,7 +104,7 @@ fn action(model: &Model, key: KeyEvent) -> Option<Action> {
 }
 
 /// Escape, and what a person presses who wants out.
-fn leaves(key: KeyEvent) -> bool {
+pub(super) fn leaves(key: KeyEvent) -> bool {
     key.code == KeyCode::Esc
         || (key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL))
 }
