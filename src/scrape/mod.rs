@@ -10,5 +10,8 @@
 //! costs nobody else anything, and is shown as what it is.
 
 pub mod labels;
+pub mod promql;
+pub mod store;
 
 pub use labels::Labels;
+pub use store::Store;
