@@ -50,6 +50,17 @@ fn what_check_finds_is_what_run_refuses_and_no_session_is_left_behind() {
             ),
             &["servres", "no column `nmae`"],
         ),
+        (
+            "[[target]]\nname = \"t\"\nurl = \"http://127.0.0.1:1/metrics\"\n\
+             [[gauge]]\nname = \"g\"\nexpr = \"rate(x[1m]) + holt(x)\"\n\
+             [[gauge]]\nname = \"h\"\nof = \"t\"\nexpr = \"x @ 5\"\n"
+                .to_owned(),
+            &[
+                "`expr` of gauge `g`:1:15",
+                "the function `holt` is not supported",
+                "`expr` of gauge `h`:1:3",
+            ],
+        ),
     ];
     for (body, parts) in cases {
         let dir = TempDir::new().unwrap();
@@ -106,4 +117,14 @@ fn every_shipped_profile_can_run() {
         let (checked, code) = said(dir.path(), &["check", name]);
         assert_eq!(code, 0, "{name}: {checked}");
     }
+}
+
+#[test]
+fn a_gauge_of_a_prometheus_server_may_ask_what_only_that_knows() {
+    let dir = TempDir::new().unwrap();
+    let body = "[[target]]\nname = \"p\"\nprometheus = \"http://127.0.0.1:1\"\n\
+                [[gauge]]\nname = \"g\"\nof = \"p\"\nexpr = \"holt_winters(x[5m], 0.5, 0.5)\"\n";
+    let profile = write(dir.path(), &format!("{HEAD}{body}"));
+    let (checked, code) = said(dir.path(), &["check", &profile]);
+    assert_eq!(code, 0, "{checked}");
 }

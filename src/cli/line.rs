@@ -22,6 +22,7 @@ const RECENT: Duration = Duration::from_secs(5);
 pub struct Line {
     bar: ProgressBar,
     quiet: bool,
+    json: bool,
     printed: Option<Duration>,
 }
 
@@ -43,6 +44,7 @@ impl Line {
         Self {
             bar,
             quiet: terminal || json,
+            json,
             printed: None,
         }
     }
@@ -64,6 +66,14 @@ impl Line {
             let at = span(progress.at.as_secs_f64().floor());
             tell(&format!("{at:>7}  {text}"));
         }
+    }
+
+    /// Says something once, above the line; nothing where the output is JSON.
+    pub fn note(&self, text: &str) {
+        if self.json {
+            return;
+        }
+        self.bar.suspend(|| tell(text));
     }
 
     /// Takes the line away.

@@ -10,8 +10,10 @@ mod line;
 mod ls;
 mod man;
 mod pick;
+mod query;
 mod replay;
 mod run;
+mod scrape;
 mod stop;
 mod target;
 mod verify;
@@ -57,6 +59,8 @@ enum Command {
     /// Say what a profile would do, or what is wrong with it
     #[command(after_help = check::EXIT_STATUS)]
     Check(check::Args),
+    /// Ask a recording with PromQL: `stormdeck query 'rate(http_requests_total[1m])' --range`
+    Query(query::Args),
     /// List running and recorded sessions, newest first
     Ls(ls::Args),
     /// Check every checksum of a session and the chain of its frames
@@ -64,6 +68,9 @@ enum Command {
     Verify(verify::Args),
     /// Write a session in the format of another tool
     Export(export::Args),
+    /// Say what a metrics endpoint, or a file of its text, holds and what is wrong with it
+    #[command(after_help = scrape::EXIT_STATUS)]
+    Scrape(scrape::Args),
     /// Run the embedded demo service on its own
     Target(target::Args),
     /// Print completions for a shell
@@ -135,9 +142,11 @@ pub fn main() -> ExitCode {
         Command::Stop(args) => stop::run(&args),
         Command::Engine(args) => engine::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Query(args) => query::run(&args),
         Command::Ls(args) => ls::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Export(args) => export::run(&args),
+        Command::Scrape(args) => scrape::run(&args),
         Command::Target(args) => target::run(args),
         Command::Completions { shell } => {
             let mut text = Vec::new();

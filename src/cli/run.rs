@@ -140,6 +140,9 @@ fn here(args: &Args, profile: Profile) -> Outcome {
     }
     .ready()?;
     let session = ready.session().to_owned();
+    if let Some(address) = ready.metrics() {
+        line.note(&format!("metrics at http://{address}/metrics"));
+    }
     let finished = ready.run(|progress| line.show(progress))?;
     line.close();
     if let Err(error) = &finished.recording {

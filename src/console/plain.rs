@@ -159,6 +159,9 @@ impl Plain {
             .map(|place| format!(" on {place}"))
             .unwrap_or_default();
         let mut lines = format!("window {}{place}\n", window.name);
+        if let Some(address) = &window.metrics {
+            let _ = writeln!(lines, "metrics at http://{address}/metrics");
+        }
         for warning in &window.warnings {
             let _ = writeln!(lines, "warning: {warning}");
         }

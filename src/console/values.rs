@@ -104,6 +104,8 @@ pub fn of_wish(wish: &Wish, model: &Model) -> String {
         Wish::SignOff { decision, .. } => format!("sign the window off as {}", decision.name()),
         Wish::End { .. } => "end the window, once what is in flight has finished".into(),
         Wish::Abort { .. } => "end the window without waiting for what is in flight".into(),
-        Wish::Status | Wish::Hello => "ask how the window stands".into(),
+        Wish::Gauges { target } => format!("show the gauges for `{target}`"),
+        Wish::Pin { expr } => format!("show `{expr}`"),
+        Wish::Status | Wish::Hello | Wish::Series { .. } => "ask how the window stands".into(),
     }
 }

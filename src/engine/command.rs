@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use super::control::Status;
+use crate::scrape::watch::Ask;
 use crate::session::record::Decision;
 
 /// One wish, and who has it.
@@ -27,6 +28,8 @@ pub enum Call {
     Order(Order, oneshot::Sender<Result<String, String>>),
     /// Say how the window stands.
     Status(oneshot::Sender<Status>),
+    /// Pass a question on to what watches the targets.
+    Watch(Ask),
 }
 
 /// On or off.

@@ -1,6 +1,7 @@
 //! From a profile to a window that can begin: services, session, log and control socket, in the order in which a
 //! failure leaves the least behind.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use tokio::sync::mpsc::unbounded_channel;
@@ -8,6 +9,7 @@ use tracing_appender::non_blocking::WorkerGuard;
 
 use super::control::{Names, Server, place, socket::SocketError};
 use super::embedded::{Embedded, EmbeddedError};
+use super::metrics;
 use super::prepare::LoadError;
 use super::window::{self, EngineError, Finished, Progress, Spec};
 use super::{logs, plan, prepare, process};
@@ -41,6 +43,9 @@ pub enum LaunchError {
     /// A demo service did not start.
     #[error(transparent)]
     Embedded(#[from] EmbeddedError),
+    /// The engine's own metrics cannot be served.
+    #[error(transparent)]
+    Metrics(#[from] metrics::BindError),
     /// There is no directory of sessions.
     #[error(transparent)]
     Sessions(#[from] FindError),
@@ -74,6 +79,8 @@ impl Launch {
         if !self.may_be_deaf {
             place::make_dir().map_err(SocketError::from)?;
         }
+        let address = profile.window.metrics.as_deref();
+        let metrics = address.map(metrics::Listener::bind).transpose()?;
         let services = Embedded::start(&mut profile, &self.program)?;
         let mut prepared = prepare::prepare(&profile, self.workers)?;
         let sessions = Sessions::locate(self.dir.as_deref())?;
@@ -102,6 +109,7 @@ impl Launch {
             writer,
             by: process::who_from(),
             orders,
+            metrics,
         };
         Ok(Ready {
             session,
@@ -117,6 +125,11 @@ impl Ready {
     /// Where it is recorded.
     pub fn session(&self) -> &Path {
         &self.session
+    }
+
+    /// Where the engine's own metrics will be served.
+    pub fn metrics(&self) -> Option<SocketAddr> {
+        self.spec.metrics.as_ref().map(metrics::Listener::address)
     }
 
     /// Runs the window to its end. `show` is called once a tick and must not block.

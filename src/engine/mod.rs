@@ -17,6 +17,7 @@ pub mod embedded;
 pub mod gates;
 pub mod launch;
 pub mod logs;
+pub mod metrics;
 pub mod plan;
 pub mod prepare;
 pub mod process;

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use crate::profile::Profile;
 use crate::profile::model::{
-    Fault, FaultDriver, Gate, Model, Scenario, Scope, Severity, ToxicKind,
+    Fault, FaultDriver, Gate, Model, Scenario, Scope, Severity, Target, TargetSource, ToxicKind,
 };
+use crate::profile::plan::whereabouts;
 use crate::session::record::{
-    FaultPlan, GatePlan, ModelName, Names, PhasePlan, ScenarioPlan, StepName, Window,
+    FaultPlan, GatePlan, GaugePlan, ModelName, Names, PhasePlan, ScenarioPlan, StepName,
+    TargetPlan, Window,
 };
 
 /// The names that records refer to by index. Steps are numbered by scenario, then by the scenario's journeys, then by
@@ -110,10 +112,11 @@ pub fn window(
             .collect(),
         scenarios: profile.scenarios.iter().map(scenario_plan).collect(),
         gates: profile.gates.iter().map(gate_plan).collect(),
-        targets: Vec::new(),
-        gauges: Vec::new(),
+        targets: profile.targets.iter().map(target_plan).collect(),
+        gauges: gauge_plans(profile),
         faults: profile.faults.iter().map(fault_plan).collect(),
         predicted: profile.window.predicted.clone(),
+        metrics: None,
         warnings,
     }
 }
@@ -130,6 +133,32 @@ fn scenario_plan(scenario: &Scenario) -> ScenarioPlan {
         model,
         amount,
     }
+}
+
+fn target_plan(target: &Target) -> TargetPlan {
+    let kind = match &target.source {
+        TargetSource::Scrape(_) | TargetSource::Many(_) => "scrape",
+        TargetSource::Prometheus(_) => "prometheus",
+        TargetSource::Alertmanager(_) => "alertmanager",
+    };
+    TargetPlan {
+        name: target.name.clone(),
+        kind: kind.to_owned(),
+        url: whereabouts(&target.source),
+        every_us: micros(target.every),
+    }
+}
+
+fn gauge_plans(profile: &Profile) -> Vec<GaugePlan> {
+    let plans = profile.gauges.iter().map(|gauge| GaugePlan {
+        name: gauge.name.clone(),
+        of: gauge.of.map(|of| profile.targets[of].name.clone()),
+        expr: gauge.expr.clone(),
+        unit: gauge.unit.name().to_owned(),
+        warn: gauge.warn.map(|level| level.text(gauge.unit)),
+        crit: gauge.crit.map(|level| level.text(gauge.unit)),
+    });
+    plans.collect()
 }
 
 fn gate_plan(gate: &Gate) -> GatePlan {

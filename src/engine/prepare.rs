@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::{embedded, plan};
+use super::{embedded, metrics, plan};
 use crate::load::fleet::{FleetSpec, ScenarioSpec, Traffic};
 use crate::load::http::TransportPlan;
 use crate::load::http_work::HttpPlan;
@@ -12,6 +12,7 @@ use crate::load::limits;
 use crate::load::schedule::Curve;
 use crate::profile::Profile;
 use crate::profile::model::Model;
+use crate::scrape::watch::{self, WatchError};
 
 /// What the workers are to do, and what the operator should know before they begin.
 #[derive(Debug)]
@@ -22,9 +23,9 @@ pub struct Prepared<P = HttpPlan> {
     pub warnings: Vec<String>,
 }
 
-/// Everything that is wrong with a profile's load.
+/// Everything that is wrong with what a profile puts on a system, and what it watches of it.
 #[derive(Debug, thiserror::Error)]
-#[error("the load cannot begin:\n  {}", .0.join("\n  "))]
+#[error("the window cannot begin:\n  {}", .0.join("\n  "))]
 pub struct LoadError(pub Vec<String>);
 
 /// Tries everything that can fail before a window, and begins nothing: what it finds is what would keep the window
@@ -40,11 +41,15 @@ pub fn check(profile: &Profile, workers: usize) -> Result<Vec<String>, LoadError
     if let Err(LoadError(more)) = prepare(&profile, workers) {
         mistakes.extend(more);
     }
+    if let Err(WatchError(more)) = watch::check(&profile.targets, &profile.gauges) {
+        mistakes.extend(more);
+    }
     if !mistakes.is_empty() {
         return Err(LoadError(mistakes));
     }
-    let files = files_warning(&profile, workers).into_iter();
-    Ok(files.chain(short_phases(&profile)).collect())
+    let own = exposed(&profile).into_iter();
+    let files = files_warning(&profile, workers);
+    Ok(own.chain(files).chain(short_phases(&profile)).collect())
 }
 
 /// Compiles journeys, reads data files and certificates, raises the limit on open files. The curves are still empty:
@@ -132,6 +137,7 @@ fn warnings(profile: &Profile, workers: usize) -> Vec<String> {
             )
         });
     insecure
+        .chain(exposed(profile))
         .chain(files_warning(profile, workers))
         .chain(short_phases(profile))
         .collect()
@@ -149,6 +155,11 @@ fn short_phases(profile: &Profile) -> Option<String> {
     Some(format!(
         "{who} shorter than a tick ({tick:?}), and may be missing from the recording; a shorter `tick` in `[window]` shows more"
     ))
+}
+
+/// What to say of metrics that others than this machine can read.
+fn exposed(profile: &Profile) -> Option<String> {
+    metrics::exposed(profile.window.metrics.as_deref()?)
 }
 
 fn files_warning(profile: &Profile, workers: usize) -> Option<String> {

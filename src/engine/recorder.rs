@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::process::thread_cpu_time;
-use crate::session::record::{End, Gap, Record};
+use crate::session::record::{End, Gap, Names, Record};
 use crate::session::{AppendError, Writer};
 
 /// Records that may wait for the disk: about two minutes of ticks.
@@ -21,11 +21,21 @@ const QUEUE: usize = 128;
 /// The sending side of the recording.
 #[derive(Debug)]
 pub struct Recorder {
-    queue: SyncSender<Record>,
+    queue: SyncSender<Item>,
     thread: JoinHandle<Writer>,
     path: PathBuf,
     dropped: Dropped,
+    /// Names that did not fit into the queue. Without them no later record can be understood.
+    names: Option<Names>,
     figures: Arc<Figures>,
+}
+
+/// What goes to the thread.
+#[derive(Debug)]
+enum Item {
+    Record(Record),
+    /// Longer names, for all records after it.
+    Names(Box<Names>),
 }
 
 /// What the thread tells of itself.
@@ -49,20 +59,45 @@ impl Recorder {
     /// # Errors
     /// When the system has no thread for it.
     pub fn start(writer: Writer) -> io::Result<Self> {
-        let (queue, records) = sync_channel(QUEUE);
+        let (queue, items) = sync_channel(QUEUE);
         let figures = Arc::new(Figures::default());
         let path = writer.path().to_owned();
         let thread = std::thread::Builder::new().name("recorder".into()).spawn({
             let figures = Arc::clone(&figures);
-            move || write_all(writer, &records, &figures)
+            move || write_all(writer, &items, &figures)
         })?;
         Ok(Self {
             queue,
             thread,
             path,
             dropped: Dropped::default(),
+            names: None,
             figures,
         })
+    }
+
+    /// Hands longer names over, for the records that come after them.
+    pub fn names(&mut self, names: Names) {
+        self.names = Some(names);
+        self.send_names();
+    }
+
+    /// Whether there are none that wait.
+    fn send_names(&mut self) -> bool {
+        let Some(names) = self.names.take() else {
+            return true;
+        };
+        match self.queue.try_send(Item::Names(Box::new(names))) {
+            Ok(()) => true,
+            Err(
+                TrySendError::Full(Item::Names(names))
+                | TrySendError::Disconnected(Item::Names(names)),
+            ) => {
+                self.names = Some(*names);
+                false
+            }
+            Err(_) => false,
+        }
     }
 
     /// Hands a record over. Never waits: a full queue drops the record, which is counted and later recorded as a gap.
@@ -116,16 +151,32 @@ impl Recorder {
         clippy::result_large_err,
         reason = "the record is given back, not copied"
     )]
-    fn send(&self, record: Record) -> Result<(), Record> {
-        self.queue.try_send(record).map_err(|error| match error {
-            TrySendError::Full(record) | TrySendError::Disconnected(record) => record,
-        })
+    fn send(&mut self, record: Record) -> Result<(), Record> {
+        if !self.send_names() {
+            return Err(record);
+        }
+        match self.queue.try_send(Item::Record(record)) {
+            Err(
+                TrySendError::Full(Item::Record(record))
+                | TrySendError::Disconnected(Item::Record(record)),
+            ) => Err(record),
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 }
 
-fn write_all(mut writer: Writer, records: &Receiver<Record>, figures: &Figures) -> Writer {
+fn write_all(mut writer: Writer, items: &Receiver<Item>, figures: &Figures) -> Writer {
     let mut failing = false;
-    for record in records {
+    for item in items {
+        let record = match item {
+            Item::Record(record) => record,
+            Item::Names(names) => {
+                if let Err(error) = writer.set_names(*names) {
+                    tracing::error!(%error, "the names of series could not be made longer");
+                }
+                continue;
+            }
+        };
         let is_tick = matches!(record, Record::Tick(_));
         match writer.append(&record) {
             Ok(()) if failing => {

@@ -1,6 +1,7 @@
 //! The loop of a window: gathers what the workers report, writes it down, watches the gates, moves the conductor.
 
 mod calls;
+mod watching;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -11,6 +12,7 @@ use super::bottleneck::Causes;
 use super::command::{Call, Command, Order};
 use super::conductor::{Action, Conductor};
 use super::gates::Gates;
+use super::metrics::{self, Metrics};
 use super::plan;
 use super::prepare::Prepared;
 use super::process::Meter;
@@ -24,6 +26,7 @@ use crate::load::http_work::HttpPlan;
 use crate::load::tick::FleetTick;
 use crate::load::work::Plan;
 use crate::profile::Profile;
+use crate::scrape::watch::{self, Observed, Watch};
 use crate::session::record::{
     End, EndReason, Event, GeneratorTick, Happening, Key, Record, ScenarioState, Tick, VERSION,
 };
@@ -47,6 +50,8 @@ pub struct Spec<P = HttpPlan> {
     pub by: String,
     /// Orders from people while it runs.
     pub orders: UnboundedReceiver<Call>,
+    /// Where to serve the engine's own metrics, if anywhere.
+    pub metrics: Option<metrics::Listener>,
 }
 
 /// How a window ended.
@@ -61,6 +66,9 @@ pub struct Finished {
 /// Why a window could not run.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
+    /// The targets cannot be watched.
+    #[error(transparent)]
+    Watch(#[from] watch::WatchError),
     /// The system refused a thread, a timer or a signal handler.
     #[error("the system refused {what}: {source}")]
     System {
@@ -126,10 +134,15 @@ struct Window {
     fleet: Fleet,
     recorder: Recorder,
     history: History,
+    metrics: Option<Metrics>,
     gates: Gates,
     meter: Meter,
     recorder_cpu: Duration,
     causes: Causes,
+    /// Scrapes targets, when there are any.
+    watch: Option<Watch>,
+    /// What it saw, for the next tick.
+    observed: Observed,
     orders: UnboundedReceiver<Call>,
     reason: EndReason,
     drain_until: Option<Nanos>,
@@ -146,6 +159,7 @@ impl Window {
             writer,
             by,
             orders,
+            metrics,
         } = spec;
         let workers = prepared.spec.workers;
         let recorder = Recorder::start(writer).map_err(|source| EngineError::System {
@@ -153,7 +167,18 @@ impl Window {
             source,
         })?;
         let clock = Clock::starting_at(Instant::now() + SETTLE);
-        let window = plan::window(&profile, &by, workers, wall(), prepared.warnings);
+        let mut window = plan::window(&profile, &by, workers, wall(), prepared.warnings);
+        window.metrics = metrics
+            .as_ref()
+            .map(|listener| listener.address().to_string());
+        let metrics = metrics
+            .map(|listener| Metrics::start(listener, recorder.path()))
+            .transpose()
+            .map_err(|source| EngineError::System {
+                what: "a thread for the metrics",
+                source,
+            })?;
+        let watch = watching::start(&profile, clock, window.wall)?;
         let mut this = Self {
             conductor: Conductor::new(&profile),
             fleet: Fleet::start(prepared.spec, clock).map_err(|source| EngineError::System {
@@ -163,24 +188,35 @@ impl Window {
             clock,
             recorder,
             history: History::without_rollups(),
+            metrics,
             gates: Gates::new(&window.gates),
             meter: Meter::start(),
             recorder_cpu: Duration::ZERO,
             causes: Causes::default(),
+            watch,
+            observed: Observed::default(),
             orders,
             reason: EndReason::Finished,
             drain_until: None,
             work: plan::work(&profile),
             profile,
         };
+        if let Some(address) = &window.metrics {
+            tracing::info!(%address, "metrics are served");
+        }
         tracing::info!(window = %window.name, workers, session = %this.recorder.path().display(), "the window begins");
         let key = Key {
             v: VERSION,
             names: plan::names(&this.profile),
             ..Key::default()
         };
-        this.history.apply(&Record::Key(key));
+        let key = Record::Key(key);
+        this.history.apply(&key);
+        if let Some(metrics) = &mut this.metrics {
+            metrics.apply(&key);
+        }
         this.put(Record::Window(Box::new(window)));
+        this.publish();
         Ok(this)
     }
 
@@ -203,6 +239,7 @@ impl Window {
                     let Some(tick) = tick else { break true };
                     let last = tick.last;
                     self.on_tick(tick);
+                    self.publish();
                     show(&self.progress());
                     if last { break true }
                 }
@@ -215,6 +252,7 @@ impl Window {
                     Some(call) => self.on_call(call),
                     None => orders_open = false,
                 },
+                observed = watching::next(&mut self.watch) => self.on_observed(observed),
                 signal = signals.next() => self.on_signal(signal),
             }
         };
@@ -252,7 +290,8 @@ impl Window {
             end
         };
         let samples = tick.samples.clone();
-        let record = self.complete(tick, at);
+        let mut record = self.complete(tick, at);
+        self.add_observed(&mut record);
         if let Some(causes) = self.causes.update(record.at, &record.generator.bottleneck) {
             self.note(None, Happening::Generator { causes });
         }
@@ -419,7 +458,18 @@ impl Window {
     /// The same record goes to the file and to the live history, so that both come to the same judgement.
     fn put(&mut self, record: Record) {
         self.history.apply(&record);
+        if let Some(metrics) = &mut self.metrics {
+            metrics.apply(&record);
+        }
         self.recorder.record(record);
+    }
+
+    /// Lets whoever scrapes the engine see how it stands.
+    fn publish(&mut self) {
+        let lost = self.recorder.lost();
+        if let Some(metrics) = &mut self.metrics {
+            metrics.publish(lost);
+        }
     }
 
     fn progress(&self) -> Progress<'_> {
@@ -456,6 +506,9 @@ impl Window {
             lost: self.recorder.lost(),
         };
         self.history.apply(&Record::End(end.clone()));
+        if let Some(metrics) = &mut self.metrics {
+            metrics.publish_last(end.lost);
+        }
         tracing::info!(reason = ?self.reason, lost = end.lost, "the window ends");
         Finished {
             recording: self.recorder.close(end),

@@ -54,6 +54,7 @@ fn with_a_panic(workers: usize) -> History {
             profile,
             by: "ops@host".into(),
             orders,
+            metrics: None,
         },
         |_| {},
     )

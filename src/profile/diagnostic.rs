@@ -48,6 +48,15 @@ impl Diagnostic {
         self.help = Some(help.into());
         self
     }
+
+    /// This mistake in a text of its own, without colour: `origin` names that text.
+    pub fn render(self, origin: &str, source: &str) -> String {
+        let error = ProfileError::new(origin, source, vec![self], 0);
+        let shown = error.diagnostics.first();
+        shown.map_or_else(String::new, |diagnostic| {
+            error.render_one(&Renderer::plain(), diagnostic)
+        })
+    }
 }
 
 /// Everything that is wrong with a profile. Never empty.

@@ -25,5 +25,6 @@ pub mod units;
 
 pub use diagnostic::{Diagnostic, ProfileError};
 pub use model::Profile;
+pub use read::gauge_set;
 pub use secret::{Redactor, Secrets, Text};
 pub use source::{LoadError, Options, load, parse, shipped, shipped_names};

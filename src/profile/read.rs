@@ -14,6 +14,7 @@ mod journey;
 mod names;
 mod phase;
 mod scenario;
+mod set;
 mod table;
 mod target;
 mod window;
@@ -29,6 +30,8 @@ use super::diagnostic::{Diagnostic, MOST, ProfileError};
 use super::interpolate::Lookup;
 use super::model::Profile;
 use super::source::Options;
+
+pub use self::set::gauge_set;
 
 /// Reads a profile's text. `origin` names it in messages, `base` is where its relative paths start.
 pub(super) fn read(

@@ -165,6 +165,18 @@ impl Store {
         self.append(id, at, STALE)
     }
 
+    /// Keeps every series at least so far back, in milliseconds, from now on.
+    pub fn reach_at_least(&mut self, reach: i64) {
+        self.reach = self.reach.max(reach);
+        for series in self
+            .slots
+            .iter_mut()
+            .filter_map(|slot| slot.series.as_mut())
+        {
+            series.reach = series.reach.max(reach);
+        }
+    }
+
     /// How far back, in milliseconds, a series is kept from now on. What is gone does not come back.
     pub fn set_reach(&mut self, id: SeriesId, reach: i64) {
         if let Some(series) = series_mut(&mut self.slots, id) {
@@ -241,17 +253,14 @@ impl Store {
             series.map(|series| &series.labels)
         };
         let wanted = |&slot: &u32| labels(slot).is_some_and(&wanted);
-        match name {
-            Some(name) => {
-                let named = self.by_name.get(name);
-                let slots = named.map_or(&[][..], |named| &named.slots[..]);
-                slots.iter().copied().filter(wanted).collect()
-            }
-            None => {
-                let mut slots: Vec<u32> = (0..self.slots.len() as u32).filter(wanted).collect();
-                slots.sort_by(|a, b| labels(*a).cmp(&labels(*b)));
-                slots
-            }
+        if let Some(name) = name {
+            let named = self.by_name.get(name);
+            let slots = named.map_or(&[][..], |named| &named.slots[..]);
+            slots.iter().copied().filter(wanted).collect()
+        } else {
+            let mut slots: Vec<u32> = (0..self.slots.len() as u32).filter(wanted).collect();
+            slots.sort_by(|a, b| labels(*a).cmp(&labels(*b)));
+            slots
         }
     }
 

@@ -75,6 +75,7 @@ mod frame;
 pub mod hist;
 pub mod index;
 pub mod line;
+pub mod metric_text;
 pub mod reader;
 pub mod record;
 mod repair;

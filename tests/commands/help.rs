@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use crate::said;
 use crate::support::stormdeck;
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "run",
     "attach",
     "ctl",
@@ -18,6 +18,7 @@ const COMMANDS: [&str; 12] = [
     "ls",
     "verify",
     "export",
+    "scrape",
     "target",
     "completions",
     "man",

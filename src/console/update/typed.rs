@@ -224,6 +224,11 @@ fn candidates(model: &Model) -> Candidates {
             .iter()
             .map(|fault| fault.name.clone())
             .collect(),
+        targets: window
+            .targets
+            .iter()
+            .map(|target| target.name.clone())
+            .collect(),
         gates: window.gates.iter().map(|gate| gate.name.clone()).collect(),
     })
 }

@@ -132,7 +132,10 @@ impl Client {
     /// # Errors
     /// When the engine refused, or no answer came.
     pub fn send(&mut self, wish: &Wish) -> Result<String, SendError> {
-        self.ask(wish).map(|answer| answer.said.unwrap_or_default())
+        let answer = self.ask(wish)?;
+        let mut lines = answer.series;
+        lines.extend(answer.said);
+        Ok(lines.join("\n"))
     }
 
     /// Asks how the window stands.

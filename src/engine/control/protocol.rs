@@ -20,11 +20,13 @@
 //! {"do":"fault","fault":"slow database","to":"on"}   {"do":"clear"}
 //! {"do":"sign_off","decision":"no-go","text":"the spike broke it"}
 //! {"do":"end"}                                   {"do":"abort","text":"wrong environment"}
-//! {"do":"status"}                                {"do":"hello"}
+//! {"do":"pin","expr":"rate(http_requests_total[1m])"}    {"do":"series","text":"cpu idle"}
+//! {"do":"gauges","target":"shop"}                {"do":"status"}
+//! {"do":"hello"}
 //! ```
 //!
-//! The answer to `status` also has a member `status`, a [`Status`]. `status` and `hello` change nothing and leave no
-//! trace; everything else that the engine agrees to becomes an event of the session, with `by`.
+//! The answer to `status` also has a member `status`, a [`Status`], the one to `series` a member `series`, names of
+//! scraped series that hold these words. `series`, `status` and `hello` change nothing and leave no trace; everything else that the engine agrees to becomes an event of the session, with `by`.
 
 use std::fmt;
 use std::time::Duration;
@@ -132,6 +134,22 @@ pub enum Wish {
         #[serde(default, skip_serializing_if = "String::is_empty")]
         text: String,
     },
+    /// Show an expression over what is scraped as a gauge, from now on.
+    Pin {
+        /// The expression.
+        expr: String,
+    },
+    /// Show the gauges that are shipped for what a target was recognized as.
+    Gauges {
+        /// Its name.
+        target: String,
+    },
+    /// Ask which series are scraped. Changes nothing.
+    Series {
+        /// Words that their names hold, in any order.
+        #[serde(default)]
+        text: String,
+    },
     /// Ask how the window stands. Changes nothing.
     Status,
     /// Ask whether somebody is there. Changes nothing.
@@ -173,6 +191,9 @@ pub struct Answer {
     /// How the window stands, where that was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<Status>,
+    /// Names of scraped series, where they were asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub series: Vec<String>,
 }
 
 impl Answer {
@@ -277,7 +298,7 @@ mod tests {
             );
             seen += 1;
         }
-        assert_eq!(seen, 21);
+        assert_eq!(seen, 24);
     }
 
     #[test]

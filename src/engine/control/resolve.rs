@@ -28,6 +28,8 @@ pub struct Names {
     pub phases: Vec<String>,
     /// Faults.
     pub faults: Vec<String>,
+    /// What is watched.
+    pub targets: Vec<String>,
 }
 
 /// What a wish comes to.
@@ -35,6 +37,12 @@ pub struct Names {
 pub enum Resolved {
     /// Something for the conductor.
     Command(Command),
+    /// An expression is to be shown as a gauge.
+    Pin(String),
+    /// The shipped gauges of what was recognized at this target are to be shown.
+    Gauges(usize),
+    /// Scraped series whose names hold these words are asked for.
+    Series(String),
     /// How the window stands is asked for.
     Status,
     /// Nothing needs to be done, and this is said.
@@ -60,6 +68,11 @@ impl Names {
                 .faults
                 .iter()
                 .map(|fault| fault.name.clone())
+                .collect(),
+            targets: profile
+                .targets
+                .iter()
+                .map(|target| target.name.clone())
                 .collect(),
         }
     }
@@ -113,6 +126,17 @@ impl Names {
             Wish::Abort { text } => Command::Abort {
                 text: reason(&text, "aborted"),
             },
+            Wish::Pin { .. } | Wish::Series { .. } | Wish::Gauges { .. }
+                if self.targets.is_empty() =>
+            {
+                return Err("nothing is scraped: the profile has no `[[target]]`".into());
+            }
+            Wish::Gauges { target } => {
+                let names = self.targets.iter().map(String::as_str);
+                return find("target", &target, names).map(Resolved::Gauges);
+            }
+            Wish::Pin { expr } => return Ok(Resolved::Pin(clean(&expr, MAX_TEXT))),
+            Wish::Series { text } => return Ok(Resolved::Series(text)),
             Wish::Status => return Ok(Resolved::Status),
             Wish::Hello => {
                 let version = env!("CARGO_PKG_VERSION");
@@ -227,6 +251,7 @@ mod tests {
             scenarios: vec![("shoppers".into(), true), ("writers".into(), false)],
             phases: vec!["steady".into(), "7".into()],
             faults: vec!["slow database".into()],
+            targets: vec!["shop".into()],
         }
     }
 

@@ -22,6 +22,7 @@ use super::protocol::{Answer, MAX_LINE, Request, VERSION};
 use super::resolve::{Names, Resolved, who};
 use super::socket::{Socket, SocketError};
 use crate::engine::command::{Call, Order};
+use crate::scrape::watch::Ask;
 
 /// Connections at a time.
 const CONNECTIONS: usize = 32;
@@ -259,6 +260,40 @@ impl Desk {
                     Err(why) => refused(why.into()),
                 }
             }
+            Ok(Resolved::Pin(expr)) => {
+                let (reply, told) = oneshot::channel();
+                let by = Some(who(&request.by, uid));
+                match self
+                    .call(Call::Watch(Ask::Pin { expr, by, reply }), told)
+                    .await
+                {
+                    Ok(Ok(plan)) => {
+                        Answer::said(id, format!("`{}` is shown as a gauge", plan.name))
+                    }
+                    Ok(Err(why)) => refused(why),
+                    Err(why) => refused(why.into()),
+                }
+            }
+            Ok(Resolved::Gauges(target)) => {
+                let (reply, told) = oneshot::channel();
+                let by = Some(who(&request.by, uid));
+                let ask = Ask::Gauges { target, by, reply };
+                match self.call(Call::Watch(ask), told).await {
+                    Ok(Ok(said)) => Answer::said(id, said),
+                    Ok(Err(why)) => refused(why),
+                    Err(why) => refused(why.into()),
+                }
+            }
+            Ok(Resolved::Series(text)) => {
+                let (reply, told) = oneshot::channel();
+                match self
+                    .call(Call::Watch(Ask::Find { text, reply }), told)
+                    .await
+                {
+                    Ok((series, more)) => found(id, series, more),
+                    Err(why) => refused(why.into()),
+                }
+            }
             Ok(Resolved::Command(command)) => {
                 let (reply, told) = oneshot::channel();
                 let by = Some(who(&request.by, uid));
@@ -284,6 +319,30 @@ impl Desk {
             Ok(Err(_)) => Err("the window has ended"),
             Err(_) => Err("the engine did not come round to it within 4s; it may still do it"),
         }
+    }
+}
+
+/// Names of series, as many as fit into a line.
+fn found(id: u64, mut series: Vec<String>, mut more: usize) -> Answer {
+    let mut room = MAX_LINE / 2;
+    let fit = series.iter().take_while(|name| {
+        // Escapes make a name longer, twice as long at most where there is hardly anything else in it.
+        let length = name.len() + 8;
+        let fits = length <= room;
+        room = room.saturating_sub(length);
+        fits
+    });
+    let fit = fit.count();
+    more += series.len() - fit;
+    series.truncate(fit);
+    let said = match (series.len(), more) {
+        (0, _) => "no series like that is scraped".to_owned(),
+        (count, 0) => format!("{count} series"),
+        (count, more) => format!("{count} series, and {more} more"),
+    };
+    Answer {
+        series,
+        ..Answer::said(id, said)
     }
 }
 

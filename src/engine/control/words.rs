@@ -41,6 +41,9 @@ enum Takes {
     FaultAndSwitch,
     DecisionAndNote,
     PerhapsNote,
+    Expression,
+    Target,
+    PerhapsWords,
 }
 
 const fn verb(name: &'static str, usage: &'static str, help: &'static str, takes: Takes) -> Verb {
@@ -79,6 +82,9 @@ pub const VERBS: &[Verb] = &[
     dangerous(verb("sign-off", "sign-off go|no-go [TEXT]", "sign the window off", Takes::DecisionAndNote)),
     dangerous(verb("end", "end [TEXT]", "end the window, once what is in flight has finished", Takes::PerhapsNote)),
     dangerous(verb("abort", "abort [TEXT]", "end the window without waiting for what is in flight", Takes::PerhapsNote)),
+    verb("pin", "pin EXPRESSION", "show a PromQL expression over what is scraped as a gauge", Takes::Expression),
+    verb("gauges", "gauges TARGET", "show the gauges that are shipped for what a target is", Takes::Target),
+    verb("series", "series [WORDS]", "say which series are scraped", Takes::PerhapsWords),
     verb("status", "status", "say how the window stands", Takes::Nothing),
     verb("hello", "hello", "say whether the window can be reached", Takes::Nothing),
 ];
@@ -152,6 +158,9 @@ impl Wish {
             | Self::Extend { .. }
             | Self::Mark { .. }
             | Self::Clear
+            | Self::Pin { .. }
+            | Self::Gauges { .. }
+            | Self::Series { .. }
             | Self::Status
             | Self::Hello => false,
         }
@@ -180,11 +189,14 @@ fn read(verb: &Verb, rest: &str) -> Result<Wish, WordsError> {
     let empty = match verb.takes {
         Takes::Nothing => !rest.is_empty(),
         Takes::ScenarioAndAmount => before.is_empty() || last.is_empty(),
-        Takes::Scenario | Takes::Factor | Takes::Phase | Takes::Time | Takes::Note => {
-            name.is_empty()
-        }
-        Takes::FaultAndSwitch | Takes::DecisionAndNote => rest.is_empty(),
-        Takes::Switch | Takes::PerhapsNote => false,
+        Takes::Scenario
+        | Takes::Target
+        | Takes::Factor
+        | Takes::Phase
+        | Takes::Time
+        | Takes::Note => name.is_empty(),
+        Takes::FaultAndSwitch | Takes::DecisionAndNote | Takes::Expression => rest.is_empty(),
+        Takes::Switch | Takes::PerhapsNote | Takes::PerhapsWords => false,
     };
     if empty {
         return Err(usage);
@@ -226,6 +238,9 @@ fn read(verb: &Verb, rest: &str) -> Result<Wish, WordsError> {
             },
         },
         "clear" => Wish::Clear,
+        "pin" => Wish::Pin { expr: text() },
+        "gauges" => Wish::Gauges { target: name },
+        "series" => Wish::Series { text: text() },
         "sign-off" => {
             let (word, rest) = split_first(rest);
             let decision = match word {
@@ -285,6 +300,8 @@ pub struct Candidates {
     pub phases: Vec<String>,
     /// Faults.
     pub faults: Vec<String>,
+    /// Targets.
+    pub targets: Vec<String>,
     /// Gates, which notes like to name.
     pub gates: Vec<String>,
 }
@@ -334,7 +351,9 @@ fn completions<'a>(text: &str, names: &'a Candidates) -> (usize, Vec<&'a str>) {
     };
     let last = text.len() - split_last(after).1.len();
     match verb.takes {
-        Takes::Nothing | Takes::Factor | Takes::Time => (text.len(), Vec::new()),
+        Takes::Nothing | Takes::Factor | Takes::Time | Takes::Expression | Takes::PerhapsWords => {
+            (text.len(), Vec::new())
+        }
         Takes::Scenario => (rest, of(&names.scenarios)),
         Takes::ScenarioAndAmount => match past(&names.scenarios) {
             Some(value) => (value, Vec::new()),
@@ -342,6 +361,7 @@ fn completions<'a>(text: &str, names: &'a Candidates) -> (usize, Vec<&'a str>) {
         },
         Takes::Switch => (rest, vec!["on", "off"]),
         Takes::Phase => (rest, of(&names.phases)),
+        Takes::Target => (rest, of(&names.targets)),
         Takes::FaultAndSwitch => match past(&names.faults) {
             Some(value) => (value, vec!["on", "off"]),
             None => (rest, of(&names.faults)),

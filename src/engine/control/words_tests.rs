@@ -122,6 +122,7 @@ fn the_last_word_is_completed() {
         scenarios: names(&["shoppers", "big shop", "writers"]),
         phases: names(&["steady", "database slow", "database down"]),
         faults: names(&["slow database"]),
+        targets: names(&["shop"]),
         gates: names(&["pay stays fast"]),
     };
     let table: &[(&str, &[&str])] = &[
@@ -130,6 +131,7 @@ fn the_last_word_is_completed() {
         ("rate big", &["big shop"]),
         ("rate big shop ", &[]),
         ("jump database s", &["database slow"]),
+        ("gauges ", &["shop"]),
         ("fault S", &["slow database"]),
         ("fault slow database ", &["on", "off"]),
         ("fault slow database of", &["off"]),
@@ -155,8 +157,15 @@ fn the_last_word_is_completed() {
 fn every_verb_is_told_apart_as_the_wish_is() {
     for verb in VERBS {
         let example = match verb.takes {
-            Takes::Nothing | Takes::Switch | Takes::PerhapsNote => verb.name.to_owned(),
-            Takes::Scenario | Takes::Phase | Takes::Note | Takes::FaultAndSwitch => {
+            Takes::Nothing | Takes::Switch | Takes::PerhapsNote | Takes::PerhapsWords => {
+                verb.name.to_owned()
+            }
+            Takes::Scenario
+            | Takes::Phase
+            | Takes::Note
+            | Takes::Expression
+            | Takes::Target
+            | Takes::FaultAndSwitch => {
                 format!("{} x", verb.name)
             }
             Takes::ScenarioAndAmount => format!("{} x +1%", verb.name),

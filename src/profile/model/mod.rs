@@ -18,7 +18,7 @@ use super::units::Factor;
 pub use fault::{Fault, FaultDriver, Toxic, ToxicKind};
 pub use journey::{Body, DataFeed, DataFormat, Expect, Journey, Pick, Save, Step, ThinkTime};
 pub use scenario::{Arrivals, Connections, HttpVersion, JourneyShare, Model, Scenario, Tls};
-pub use target::{Gauge, GaugeUnit, Level, Many, Target, TargetSource, is_selector};
+pub use target::{Gauge, GaugeSet, GaugeUnit, Level, Many, Target, TargetSource, is_selector};
 
 /// A whole profile: what one window does, and what is expected of it.
 #[derive(Debug, Clone, PartialEq)]

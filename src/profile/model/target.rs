@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::Tls;
 use crate::profile::expect::Cmp;
 use crate::profile::secret::Text;
+use crate::profile::units::format_bytes;
 
 /// `[[target]]`: what is scraped or queried.
 #[derive(Debug, Clone, PartialEq)]
@@ -116,6 +117,22 @@ pub struct Gauge {
     pub drift: Option<Level>,
 }
 
+/// A set of gauges for everything that a kind of exporter watches: a file of its own. Where the matchers of one target
+/// go, its expressions say `$target`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GaugeSet {
+    /// Unique among sets; a person's own takes the place of a shipped one.
+    pub name: String,
+    /// One line on what it shows.
+    pub about: String,
+    /// It fits a target that has all of these metrics. Never empty.
+    pub when: Vec<String>,
+    /// And none of these.
+    pub unless: Vec<String>,
+    /// Its gauges, none of which names a target.
+    pub gauges: Vec<Gauge>,
+}
+
 /// A comparison with a number.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Level {
@@ -123,6 +140,34 @@ pub struct Level {
     pub cmp: Cmp,
     /// Value in base units (bytes, seconds, a ratio, a count); for a drift, a change per hour.
     pub value: f64,
+}
+
+impl Level {
+    /// As a profile writes it: `> 400MiB`.
+    pub fn text(self, unit: GaugeUnit) -> String {
+        let value = match unit {
+            GaugeUnit::Bytes => format_bytes(self.value as u64),
+            GaugeUnit::Seconds => format!("{}s", self.value),
+            // Eight digits are more than anyone writes, and fewer than a float has too many.
+            GaugeUnit::Ratio => format!("{}%", (self.value * 1e8).round() / 1e6),
+            GaugeUnit::PerSecond => format!("{}/s", self.value),
+            GaugeUnit::Count => format!("{}", self.value),
+        };
+        format!("{} {value}", self.cmp)
+    }
+}
+
+impl GaugeUnit {
+    /// The words of the session: `per second`, and nothing for a plain number.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Count => "",
+            Self::Bytes => "bytes",
+            Self::Seconds => "seconds",
+            Self::Ratio => "ratio",
+            Self::PerSecond => "per second",
+        }
+    }
 }
 
 /// Unit of a gauge.

@@ -19,7 +19,7 @@ pub(super) fn eval(course: &Course<'_>, plan: &Aggregate, at: i64) -> Result<Row
             let q = scalar(param)?;
             Ok(groups(
                 plan,
-                rows,
+                &rows,
                 Vec::new,
                 |values: &mut Vec<f64>, value| values.push(value),
                 |mut values| quantile(q, &mut values),
@@ -28,9 +28,9 @@ pub(super) fn eval(course: &Course<'_>, plan: &Aggregate, at: i64) -> Result<Row
         Aggregation::CountValues(label) => count_values(plan, label, rows),
         _ => Ok(groups(
             plan,
-            rows,
+            &rows,
             Running::default,
-            |running, value| running.add(value),
+            Running::add,
             |running| running.result(&plan.op),
         )),
     }
@@ -63,7 +63,7 @@ fn places(signature: &Signature<'_>, rows: &[Row]) -> (Vec<usize>, Vec<usize>) {
 /// One result for each group.
 fn groups<S>(
     plan: &Aggregate,
-    rows: Rows,
+    rows: &Rows,
     new: impl Fn() -> S,
     add: impl Fn(&mut S, f64),
     result: impl Fn(S) -> f64,
@@ -102,7 +102,7 @@ struct Running {
 impl Running {
     fn add(&mut self, value: f64) {
         self.count += 1.0;
-        if self.count == 1.0 {
+        if self.count < 2.0 {
             *self = Self {
                 count: 1.0,
                 sum: value,
@@ -151,7 +151,7 @@ impl Running {
 fn count(value: f64) -> Result<usize, EvalError> {
     // What fits 64 bits, as Go converts it; the bounds themselves are powers of two.
     if !(value >= i64::MIN as f64 && value <= i64::MAX as f64) {
-        return Err(EvalError::NoCount(value.to_string()));
+        return Err(EvalError::NoCount(spelled(value)));
     }
     Ok(value.max(0.0) as usize)
 }
@@ -252,7 +252,13 @@ fn count_values(plan: &Aggregate, label: &str, mut rows: Rows) -> Result<Rows, E
         labels,
         ..plan.clone()
     };
-    let counted = groups(&plan, rows, || 0.0, |count, _| *count += 1.0, |count| count);
+    let counted = groups(
+        &plan,
+        &rows,
+        || 0.0,
+        |count, _| *count += 1.0,
+        |count| count,
+    );
     Rows::unknown(counted.rows).checked()
 }
 

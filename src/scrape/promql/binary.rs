@@ -27,10 +27,13 @@ pub(super) fn eval(binary: &Binary, left: Part, right: Part) -> Result<Part, Eva
             // What is kept is the series' value, on whichever side it stands.
             (if binary.op.compares() { value } else { result }, holds)
         }),
-        (Part::Vector(left), Part::Vector(right)) => match binary.op.is_set() {
-            true => Ok(Part::Vector(set(binary, left, right))),
-            false => matched(binary, left, right).map(Part::Vector),
-        },
+        (Part::Vector(left), Part::Vector(right)) => {
+            if binary.op.is_set() {
+                Ok(Part::Vector(set(binary, left, right)))
+            } else {
+                matched(binary, left, right).map(Part::Vector)
+            }
+        }
     }
 }
 
@@ -46,7 +49,6 @@ fn apply(op: Op, left: f64, right: f64) -> (f64, bool) {
         Op::Atan2 => left.atan2(right),
         _ => left,
     };
-    #[allow(clippy::float_cmp, reason = "the expression asks for just that")]
     let holds = match op {
         Op::Equal => left == right,
         Op::NotEqual => left != right,
@@ -153,9 +155,10 @@ fn matched(binary: &Binary, left: Rows, right: Rows) -> Result<Rows, EvalError> 
             continue;
         };
         let other = &one.rows[*place];
-        let (first, second) = match swapped {
-            true => (other.value, row.value),
-            false => (row.value, other.value),
+        let (first, second) = if swapped {
+            (other.value, row.value)
+        } else {
+            (row.value, other.value)
         };
         let (value, holds) = apply(binary.op, first, second);
         if !holds && !binary.bool {

@@ -292,7 +292,7 @@ impl Course<'_> {
         let step = subquery.step.max(1);
         let mut at = window.from / step * step;
         if at < window.from {
-            at += step;
+            at = at.saturating_add(step);
         }
         let mut places: HashMap<Tags, usize> = HashMap::new();
         let mut series: Vec<(Tags, Vec<Sample>)> = Vec::new();
@@ -307,7 +307,10 @@ impl Course<'_> {
                 });
                 series[place].1.push(Sample { at, value });
             }
-            at += step;
+            let Some(next) = at.checked_add(step) else {
+                break;
+            };
+            at = next;
         }
         Ok(series)
     }

@@ -13,11 +13,16 @@
 //!
 //! - Refused: native histograms and their functions, functions of dates (`hour`, `day_of_week`, ...), `holt_winters`,
 //!   subqueries of more than 11,000 steps (those within each other multiplied), `\B` and `--` in a class of a regular
-//!   expression, strings with escapes for single bytes past ASCII, expressions of more than 16 KiB, 48 open brackets or
-//!   192 operators.
+//!   expression, strings with escapes for single bytes past ASCII, expressions of more than 16 KiB, 32 open brackets or
+//!   64 operators.
 //! - Understood though 2.42 does not: names in quotes, as in `{"a.b", "c d"="e"}` and `by ("c d")`; a `+` before a range
 //!   vector or a string, which does nothing.
 //! - A subquery without a step takes one of a minute, which is Prometheus' `evaluation_interval` unless configured.
+
+#![allow(
+    clippy::float_cmp,
+    reason = "numbers are compared as PromQL compares them"
+)]
 
 mod aggregate;
 mod binary;
@@ -114,6 +119,16 @@ impl Query {
         })
     }
 
+    /// The same over those series alone that have this label.
+    #[must_use]
+    pub fn restricted(mut self, label: &str, value: &str) -> Self {
+        let selectors = self.selectors.into_iter();
+        self.selectors = selectors
+            .map(|selector| selector.restricted(label, value))
+            .collect();
+        self
+    }
+
     /// As it was written.
     pub fn text(&self) -> &str {
         &self.text
@@ -122,6 +137,13 @@ impl Query {
     /// What it reads, so that someone can record and keep that. Of a query with `@` some reach is endless.
     pub fn selectors(&self) -> &[Selector] {
         &self.selectors
+    }
+
+    /// Whether it looks at moments that `@` names, however long ago they are.
+    pub fn looks_at_fixed_moments(&self) -> bool {
+        self.selectors
+            .iter()
+            .any(|selector| selector.reach == i64::MAX)
     }
 
     /// What it is worth at `at`, in milliseconds since the Unix epoch.

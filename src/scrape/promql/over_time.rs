@@ -22,7 +22,7 @@ pub(super) fn eval(
     let values = || samples.iter().map(|sample| sample.value);
     Some(match function {
         Function::Rate => {
-            let seconds = (window.to - window.from) as f64 / 1000.0;
+            let seconds = window.to.saturating_sub(window.from) as f64 / 1000.0;
             extrapolated(samples, window, true, Some(seconds))?
         }
         Function::Increase => extrapolated(samples, window, true, None)?,
@@ -44,7 +44,6 @@ pub(super) fn eval(
         Function::SumOverTime => sum(values()),
         Function::CountOverTime => samples.len() as f64,
         Function::LastOverTime => samples.last()?.value,
-        Function::PresentOverTime => 1.0,
         Function::StddevOverTime => variance(values()).sqrt(),
         Function::StdvarOverTime => variance(values()),
         Function::QuantileOverTime => quantile(scalar, &mut values().collect::<Vec<_>>()),
@@ -52,7 +51,7 @@ pub(super) fn eval(
             now != before && !(now.is_nan() && before.is_nan())
         }),
         Function::Resets => pairs(samples, |before, now| now < before),
-        // What is absent is counted by who asks; the others know no stretch of time.
+        // `present_over_time`, and what is absent is counted by who asks; the others know no stretch of time.
         _ => 1.0,
     })
 }
@@ -78,22 +77,25 @@ fn extrapolated(
             before = sample.value;
         }
     }
-    let mut to_start = (first.at - window.from) as f64 / 1000.0;
-    let to_end = (window.to - last.at) as f64 / 1000.0;
-    let sampled = (last.at - first.at) as f64 / 1000.0;
-    let between = sampled / (samples.len() - 1) as f64;
+    let mut to_start = first.at.saturating_sub(window.from) as f64 / 1000.0;
+    let to_end = window.to.saturating_sub(last.at) as f64 / 1000.0;
+    let spanned = last.at.saturating_sub(first.at) as f64 / 1000.0;
+    let between = spanned / (samples.len() - 1) as f64;
     if counter && grown > 0.0 && first.value >= 0.0 {
-        let to_zero = sampled * (first.value / grown);
+        let to_zero = spanned * (first.value / grown);
         if to_zero < to_start {
             to_start = to_zero;
         }
     }
     let threshold = between * 1.1;
-    let reached = |distance: f64| match distance < threshold {
-        true => distance,
-        false => between / 2.0,
+    let reached = |distance: f64| {
+        if distance < threshold {
+            distance
+        } else {
+            between / 2.0
+        }
     };
-    let mut factor = (sampled + reached(to_start) + reached(to_end)) / sampled;
+    let mut factor = (spanned + reached(to_start) + reached(to_end)) / spanned;
     if let Some(seconds) = per {
         factor /= seconds;
     }
@@ -105,11 +107,12 @@ fn instant(samples: &[Sample], rate: bool) -> Option<f64> {
     let [.., before, last] = samples else {
         return None;
     };
-    let grown = match rate && last.value < before.value {
-        true => last.value,
-        false => last.value - before.value,
+    let grown = if rate && last.value < before.value {
+        last.value
+    } else {
+        last.value - before.value
     };
-    let between = last.at - before.at;
+    let between = last.at.saturating_sub(before.at);
     match (between, rate) {
         (0, _) => None,
         (_, true) => Some(grown / (between as f64 / 1000.0)),
@@ -127,9 +130,10 @@ struct Exact {
 impl Exact {
     fn add(&mut self, value: f64) {
         let sum = self.sum + value;
-        self.lost += match self.sum.abs() >= value.abs() {
-            true => (self.sum - sum) + value,
-            false => (value - sum) + self.sum,
+        self.lost += if self.sum.abs() >= value.abs() {
+            (self.sum - sum) + value
+        } else {
+            (value - sum) + self.sum
         };
         self.sum = sum;
     }
@@ -142,9 +146,10 @@ impl Exact {
 fn sum(values: impl Iterator<Item = f64>) -> f64 {
     let mut exact = Exact::default();
     values.for_each(|value| exact.add(value));
-    match exact.sum.is_infinite() {
-        true => exact.sum,
-        false => exact.total(),
+    if exact.sum.is_infinite() {
+        exact.sum
+    } else {
+        exact.total()
     }
 }
 
@@ -157,9 +162,10 @@ fn mean(values: impl Iterator<Item = f64>) -> f64 {
         }
         mean.add(value / count - mean.sum / count);
     }
-    match mean.sum.is_infinite() {
-        true => mean.sum,
-        false => mean.total(),
+    if mean.sum.is_infinite() {
+        mean.sum
+    } else {
+        mean.total()
     }
 }
 
@@ -182,9 +188,10 @@ fn variance(values: impl Iterator<Item = f64>) -> f64 {
 fn extreme(mut values: impl Iterator<Item = f64>, better: impl Fn(f64, f64) -> bool) -> f64 {
     let first = values.next().unwrap_or(f64::NAN);
     values.fold(first, |best, value| {
-        match better(value, best) || best.is_nan() {
-            true => value,
-            false => best,
+        if better(value, best) || best.is_nan() {
+            value
+        } else {
+            best
         }
     })
 }
@@ -200,15 +207,16 @@ fn pairs(samples: &[Sample], counts: impl Fn(f64, f64) -> bool) -> f64 {
 fn regression(samples: &[Sample], at: i64) -> (f64, f64) {
     let first = samples.first().map_or(f64::NAN, |sample| sample.value);
     if samples[1..].iter().all(|sample| sample.value == first) {
-        return match first.is_infinite() {
-            true => (f64::NAN, f64::NAN),
-            false => (0.0, first),
+        return if first.is_infinite() {
+            (f64::NAN, f64::NAN)
+        } else {
+            (0.0, first)
         };
     }
     let (mut x, mut y) = (Exact::default(), Exact::default());
     let (mut xy, mut xx) = (Exact::default(), Exact::default());
     for sample in samples {
-        let time = (sample.at - at) as f64 / 1000.0;
+        let time = sample.at.saturating_sub(at) as f64 / 1000.0;
         x.add(time);
         y.add(sample.value);
         xy.add(time * sample.value);

@@ -51,17 +51,16 @@ fn translate(pattern: &str) -> Result<String, String> {
                 group(&mut rest, &mut out)?;
                 false
             }
-            '{' => match bounds(&rest)? {
-                Some(len) => {
+            '{' => {
+                if let Some(len) = bounds(&rest)? {
                     out.push('{');
                     out.extend(rest.by_ref().take(len));
                     true
-                }
-                None => {
+                } else {
                     out.push_str("\\{");
                     false
                 }
-            },
+            }
             '}' => {
                 out.push_str("\\}");
                 false
@@ -119,7 +118,7 @@ fn group(rest: &mut Peekable<Chars<'_>>, out: &mut String) -> Result<(), String>
     if rest.peek() == Some(&'P') {
         return Ok(());
     }
-    while let Some(flag) = rest.next() {
+    for flag in rest.by_ref() {
         match flag {
             'i' | 'm' | 's' | 'U' | '-' => out.push(flag),
             ':' | ')' => {

@@ -154,7 +154,7 @@ impl Reader<'_> {
                 let mut message = format!("the function `{word}` is not supported");
                 let known = Function::ALL.iter().map(|(name, _)| *name);
                 if let Some(near) = nearest(word, known.chain(NOT_FUNCTIONS)) {
-                    message += &format!("; did you mean `{near}`?");
+                    message = format!("{message}; did you mean `{near}`?");
                 }
                 return Err(Refused::new(message, placed.span.clone()));
             }
@@ -243,9 +243,10 @@ impl Reader<'_> {
 
     /// A label's name, plain or in quotes.
     fn label(&self, name: &str) -> Result<String, Refused> {
-        match name.starts_with(|first: char| first.is_ascii_digit()) {
-            true => Ok(self.text(name)?.0.to_owned()),
-            false => Ok(name.to_owned()),
+        if name.starts_with(|first: char| first.is_ascii_digit()) {
+            Ok(self.text(name)?.0.to_owned())
+        } else {
+            Ok(name.to_owned())
         }
     }
 
@@ -560,12 +561,15 @@ fn relabel(function: Function, args: Vec<Expr>, place: Range<usize>) -> Result<E
             _ => None,
         })
         .collect();
-    let label = |text: &str| match is_plain_label(text) {
-        true => Ok(text.to_owned()),
-        false => Err(Refused::new(
-            format!("`{text}` is not a label's name"),
-            place.clone(),
-        )),
+    let label = |text: &str| {
+        if is_plain_label(text) {
+            Ok(text.to_owned())
+        } else {
+            Err(Refused::new(
+                format!("`{text}` is not a label's name"),
+                place.clone(),
+            ))
+        }
     };
     let (Some(expr), [to, second, rest @ ..]) = (expr, &texts[..]) else {
         return Err(Refused::new("this call lacks an argument", place));

@@ -17,9 +17,10 @@ pub(super) struct Tags {
 
 impl Tags {
     pub fn get(&self, name: &str) -> &str {
-        match self.unnamed && name == NAME {
-            true => "",
-            false => self.of.get(name),
+        if self.unnamed && name == NAME {
+            ""
+        } else {
+            self.of.get(name)
         }
     }
 
@@ -29,9 +30,10 @@ impl Tags {
     }
 
     pub fn into_labels(self) -> Labels {
-        match self.unnamed && !self.of.name().is_empty() {
-            true => Labels::new(self.iter()),
-            false => self.of,
+        if self.unnamed && !self.of.name().is_empty() {
+            Labels::new(self.iter())
+        } else {
+            self.of
         }
     }
 
@@ -147,9 +149,10 @@ impl Signature<'_> {
 
     /// The labels that make the signature.
     pub fn labels(&self, tags: &Tags) -> Labels {
-        match self.without {
-            true => tags.only(|name| !self.takes_away(name)),
-            false => tags.only(|name| self.lists(name)),
+        if self.without {
+            tags.only(|name| !self.takes_away(name))
+        } else {
+            tags.only(|name| self.lists(name))
         }
     }
 

@@ -13,9 +13,9 @@ use super::Refused;
 /// The longest text of an expression, in bytes.
 const LONGEST: usize = 16 << 10;
 /// How many brackets may be open at once.
-const DEEPEST: usize = 48;
+const DEEPEST: usize = 32;
 /// How many operators there may be; each of a row makes the tree one deeper.
-const MOST_OPERATORS: usize = 192;
+const MOST_OPERATORS: usize = 64;
 /// The longest duration of Prometheus: what fits 63 bits of nanoseconds.
 const LONGEST_MS: u128 = i64::MAX as u128 / 1_000_000;
 
@@ -70,7 +70,15 @@ pub(super) fn scan(text: &str) -> Result<Vec<Placed>, Refused> {
         open: Vec::new(),
         operators: 0,
     };
-    while scanner.next()? {}
+    while scanner.next()? {
+        if scanner.operators > MOST_OPERATORS {
+            let message = format!("the expression has more than {MOST_OPERATORS} operators");
+            return Err(Refused::new(
+                message,
+                scanner.tokens.last().map(|last| last.span.clone()),
+            ));
+        }
+    }
     if let Some((mark, at)) = scanner.open.pop() {
         return Err(Refused::new(
             format!("`{mark}` is not closed"),
@@ -105,7 +113,7 @@ impl Scanner<'_> {
             '0'..='9' => self.number()?,
             '.' if rest[1..].starts_with(|next: char| next.is_ascii_digit()) => self.number()?,
             'a'..='z' | 'A'..='Z' | '_' => self.word(),
-            ':' if !self.inside("[") => self.word(),
+            ':' if !self.inside("[") && !self.inside("{") => self.word(),
             _ => self.mark(first)?,
         }
         Ok(true)
@@ -173,10 +181,6 @@ impl Scanner<'_> {
             }
             "," | "@" | ":" | "=" | "=~" | "!~" => {}
             _ => self.operators += 1,
-        }
-        if self.operators > MOST_OPERATORS {
-            let message = format!("the expression has more than {MOST_OPERATORS} operators");
-            return Err(Refused::new(message, place));
         }
         self.put(Token::Mark(mark), mark.len());
         Ok(())
@@ -253,7 +257,8 @@ impl Scanner<'_> {
                 '\\' => {
                     let Some((len, meant)) = escaped(&body[at + 1..], quote) else {
                         let message = "this escape is none that a string of UTF-8 can have";
-                        return refused(message, place..place + 2);
+                        let len = body[at + 1..].chars().next().map_or(0, char::len_utf8);
+                        return refused(message, place..place + 1 + len);
                     };
                     out.push(meant);
                     for _ in 0..len {

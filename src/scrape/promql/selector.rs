@@ -84,6 +84,16 @@ impl Selector {
         super::read::selector(text)
     }
 
+    /// Only those of them that have this label.
+    #[must_use]
+    pub fn restricted(mut self, label: &str, value: &str) -> Self {
+        self.matchers.push(Matcher {
+            name: label.into(),
+            test: Test::Equal(value.into()),
+        });
+        Self::new(self.matchers, self.reach)
+    }
+
     /// Whether a series is one of those.
     pub fn matches(&self, labels: &Labels) -> bool {
         self.matchers.iter().all(|matcher| matcher.matches(labels))

@@ -12,32 +12,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::UNIX_EPOCH;
 
 use super::{Context, ExportError};
-use crate::session::hist::{Hist, highest};
+use crate::session::hist::Hist;
+use crate::session::metric_text::{BOUNDS, Classic, labels, number};
 use crate::session::reader::Reader;
 use crate::session::record::{Number, Record, StepTick, Tick};
 
 /// Bytes kept a metric before they go to the spool.
 const BUFFER: usize = 16 << 10;
-
-/// Upper bounds of the histograms' buckets: text, and µs.
-const BOUNDS: [(&str, u64); 16] = [
-    ("0.001", 1_000),
-    ("0.0025", 2_500),
-    ("0.005", 5_000),
-    ("0.01", 10_000),
-    ("0.025", 25_000),
-    ("0.05", 50_000),
-    ("0.1", 100_000),
-    ("0.25", 250_000),
-    ("0.5", 500_000),
-    ("1.0", 1_000_000),
-    ("2.5", 2_500_000),
-    ("5.0", 5_000_000),
-    ("10.0", 10_000_000),
-    ("30.0", 30_000_000),
-    ("60.0", 60_000_000),
-    ("120.0", 120_000_000),
-];
 
 /// The metric families, in the order of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -198,26 +179,11 @@ fn add_step(context: &Context, step: &StepTick, stamp: &str, spool: &mut Spool) 
     spool.histogram(Family::ServiceTime, &whole, step.service(), stamp)
 }
 
-/// `name="value"` pairs, without the braces.
-fn labels(pairs: &[(&str, &str)]) -> String {
-    let mut out = String::new();
-    for (name, value) in pairs {
-        let comma = if out.is_empty() { "" } else { "," };
-        let value = value
-            .replace('\\', "\\\\")
-            .replace('"', "\\\"")
-            .replace('\n', "\\n");
-        let _ = write!(out, "{comma}{name}=\"{value}\"");
-    }
-    out
-}
-
 /// One metric: its sums so far, its text, and where the spool holds the text before.
 #[derive(Default)]
 struct Metric {
     total: u64,
-    sum: f64,
-    buckets: [u64; BOUNDS.len()],
+    times: Classic,
     text: String,
     extents: Vec<(u64, usize)>,
 }
@@ -274,11 +240,7 @@ impl Spool {
         } else {
             format!("{{{labels}}}")
         };
-        let value = match value {
-            f64::INFINITY => "+Inf".to_owned(),
-            f64::NEG_INFINITY => "-Inf".to_owned(),
-            value => value.to_string(),
-        };
+        let value = number(value);
         let _ = writeln!(metric.text, "{name}{braced} {value} {stamp}");
         self.settle(family, labels)
     }
@@ -291,23 +253,15 @@ impl Spool {
         stamp: &str,
     ) -> io::Result<()> {
         let metric = self.metric(family, labels);
-        metric.total = metric.total.saturating_add(hist.count());
-        metric.sum += hist.mean() * hist.count() as f64 / 1e6;
-        for (sum, (_, bound)) in metric.buckets.iter_mut().zip(BOUNDS) {
-            let within = hist
-                .buckets()
-                .iter()
-                .take_while(|&&(index, _)| highest(index) <= bound);
-            *sum = sum.saturating_add(within.map(|&(_, count)| count).sum());
-        }
+        metric.times.add(hist);
         let name = family.about()[0];
-        for (sum, (bound, _)) in metric.buckets.iter().zip(BOUNDS) {
+        for (sum, (bound, _)) in metric.times.buckets.iter().zip(BOUNDS) {
             let _ = writeln!(
                 metric.text,
                 "{name}_bucket{{{labels},le=\"{bound}\"}} {sum} {stamp}"
             );
         }
-        let (total, sum) = (metric.total, metric.sum);
+        let (total, sum) = (metric.times.count, metric.times.sum);
         let _ = writeln!(
             metric.text,
             "{name}_bucket{{{labels},le=\"+Inf\"}} {total} {stamp}"

@@ -92,7 +92,7 @@ pub enum Happening {
         /// Why; empty when it recovered.
         causes: Vec<Bottleneck>,
     },
-    /// A target was reached, or was not, for the first time or after it was otherwise.
+    /// A target could not be reached any more, or could again.
     Target {
         /// Its index in `names.instances`.
         instance: usize,

@@ -50,6 +50,9 @@ pub struct Window {
     /// What can be broken.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<FaultPlan>,
+    /// Where the engine served its own metrics: an address and a port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<String>,
     /// What the author predicted.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub predicted: BTreeMap<String, String>,
