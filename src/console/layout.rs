@@ -171,7 +171,7 @@ fn resources(facts: Facts, area: Rect, placed: &mut Vec<(Panel, Rect)>) {
     ];
     let wanted: Vec<_> = below.into_iter().filter(|&(_, lines)| lines > 0).collect();
     match wanted[..] {
-        [(first, lines), (second, more)] if area.width >= THREE => {
+        [(first, lines), (second, more)] if area.width >= ROOMY.0 => {
             let lines = (lines.max(more) + 2).min(area.height * 2 / 5);
             let mut below = cut_bottom(&mut rest, lines);
             let right = below.width * 2 / 5;
@@ -179,7 +179,7 @@ fn resources(facts: Facts, area: Rect, placed: &mut Vec<(Panel, Rect)>) {
             placed.push((second, below));
         }
         _ if area.height >= 14 => {
-            let most = area.height * 2 / 5 / wanted.len().max(1) as u16;
+            let most = area.height / 2 / wanted.len().max(1) as u16;
             for (panel, lines) in wanted {
                 placed.push((panel, cut_bottom(&mut rest, (lines + 2).min(most.max(4)))));
             }

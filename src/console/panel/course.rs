@@ -136,3 +136,63 @@ fn look_back(
         (to, ticks) = (from - 1, ticks.saturating_mul(4));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::console::model::Span;
+    use crate::session::record::{Key, Names, Number, Record, Tick};
+
+    /// So many ticks of a series that changes in some of them.
+    fn history(ticks: u64, value: impl Fn(u64) -> Option<Option<f64>>) -> History {
+        let mut history = History::new();
+        let series = vec!["other".to_owned(), "one".to_owned()];
+        history.apply(&Record::Key(Key {
+            names: Names {
+                series,
+                ..Names::default()
+            },
+            ..Key::default()
+        }));
+        for n in 1..=ticks {
+            let changed = value(n).map(|value| (1, value.map(Number)));
+            history.apply(&Record::Tick(Box::new(Tick {
+                n,
+                at: n * 1_000_000,
+                series: changed.into_iter().collect(),
+                ..Tick::default()
+            })));
+        }
+        history
+    }
+
+    #[test]
+    fn a_value_is_carried_on_from_however_far_before_the_chart() {
+        for changed in [1, 5, 300, 600, 940] {
+            let history = history(1_000, |n| match n {
+                n if n == changed => Some(Some(7.0)),
+                990 => Some(Some(9.0)),
+                _ => None,
+            });
+            let axis = Axis::new(&history, Span::Minute, 12);
+            let course = &courses(&history, &axis, &[1])[0];
+            let first = course[0].seen().unwrap();
+            assert_eq!((first.max, first.last), (7.0, Some(7.0)), "{changed}");
+            let last = axis.newest_cell().unwrap();
+            assert_eq!(course[last].seen().unwrap().last, Some(9.0));
+        }
+    }
+
+    #[test]
+    fn a_series_that_ended_is_a_gap() {
+        let history = history(50, |n| match n {
+            1 => Some(Some(7.0)),
+            20 => Some(None),
+            _ => None,
+        });
+        let axis = Axis::new(&history, Span::Minute, 12);
+        let course = &courses(&history, &axis, &[1])[0];
+        assert_eq!(course[2].seen().unwrap().last, Some(7.0));
+        assert_eq!(course[6], Column::Gap);
+    }
+}

@@ -213,8 +213,8 @@ mod tests {
         let mut model = events(850);
         let events = model.decks[0].live.events().iter().rev();
         let is_mark = |event: &Event| matches!(event.what, Happening::Mark { .. });
-        let marks = events.enumerate().filter(|(_, event)| is_mark(event));
-        model.ui.row = marks.last().unwrap().0;
+        let mut marks = events.enumerate().filter(|(_, event)| is_mark(event));
+        model.ui.row = marks.next_back().unwrap().0;
         let text = lines(&buffer(&model, draw, 80, 5)).join("\n");
         assert!(text.contains("cache warm"), "{text}");
         assert!(!text.contains("signed"), "{text}");

@@ -17,6 +17,8 @@ use crate::console::text::{clean, cut, put, tint, width};
 const SHOWN: usize = 12;
 /// What is said of one that is pinned already.
 const PINNED: &str = "pinned";
+/// And of one that only the engine knows.
+const UNRECORDED: &str = "not recorded";
 
 /// Draws it at the bottom of the area.
 pub fn draw(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
@@ -98,7 +100,8 @@ fn said(scene: &Scene<'_>, name: &str) -> String {
     let value = value.filter(|value| value.is_finite());
     let text = value.map(|value| Unit::of_metric(&split(name).0).text(value));
     let pinned = scene.ui.pinned.iter().any(|pinned| pinned == name);
-    let words = [pinned.then(|| PINNED.to_owned()), text];
+    let unknown = index.is_none().then(|| UNRECORDED.to_owned());
+    let words = [pinned.then(|| PINNED.to_owned()), unknown, text];
     words.into_iter().flatten().collect::<Vec<_>>().join("  ")
 }
 

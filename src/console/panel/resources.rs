@@ -4,6 +4,8 @@
 //! In the view of resources all of them are shown, and below a gauge of several series each of these as far as there is
 //! room; elsewhere the gauges, or the generator where there are none, what is pinned, and in a line which alerts there are.
 
+use std::fmt::Write as _;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -157,7 +159,7 @@ impl Page {
             lines.extend(headed.then_some(Line::Heading("pinned")));
             lines.extend(pinned.into_iter().map(Line::Row));
         }
-        let y = self.draw_lines(scene, lines, 0, (0, room), canvas);
+        let y = self.draw_lines(scene, &lines, 0, (0, room), canvas);
         if let Some((text, style)) = alerts::line(scene) {
             let most = canvas.width().saturating_sub(2 * self.layout.margin);
             // At the bottom, where it stays.
@@ -172,7 +174,7 @@ impl Page {
         let height = canvas.height();
         let room = self.room(height);
         let (lines, selected) = self.lines(scene, height);
-        let mut y = self.draw_lines(scene, lines, selected, (0, room), canvas);
+        let mut y = self.draw_lines(scene, &lines, selected, (0, room), canvas);
         if y > 0 {
             if y + 3 >= height {
                 return;
@@ -181,20 +183,21 @@ impl Page {
             y += 2;
         }
         let own = own::rows(scene, &self.axis).into_iter();
-        let own = own.map(|reading| Line::Row(Row::new(reading))).collect();
-        self.draw_lines(scene, own, 0, (y, height), canvas);
+        let own: Vec<Line> = own.map(|reading| Line::Row(Row::new(reading))).collect();
+        self.draw_lines(scene, &own, 0, (y, height), canvas);
+    }
+
+    /// Lines that gauges and pinned series take when none is opened.
+    fn closed(&self) -> usize {
+        let headed = usize::from(!self.pinned.is_empty());
+        self.gauges.len() + headed + self.pinned.len()
     }
 
     /// Lines of the view that are not the generator's, which has a fixed number of rows; when there is no room for all,
     /// the gauges get theirs first.
     fn room(&self, height: usize) -> usize {
         let own = GENERATOR_ROWS + 2;
-        let nothing = self.gauges.is_empty() && self.pinned.is_empty();
-        if height > own + 2 && !nothing {
-            height - own
-        } else {
-            height
-        }
+        height.saturating_sub(own).max(self.closed()).min(height)
     }
 
     /// For each gauge the lines that its series take, the one included that counts what has none.
@@ -204,9 +207,7 @@ impl Page {
             let asked = scene.ui.opened.get(&gauge.row.name);
             asked.copied()
         });
-        let pinned = self.pinned.len() + usize::from(!self.pinned.is_empty());
-        let taken = self.gauges.len() + pinned;
-        let spare = self.room(height).saturating_sub(taken);
+        let spare = self.room(height).saturating_sub(self.closed());
         allot(&counts, &asked.collect::<Vec<_>>(), spare)
     }
 
@@ -252,7 +253,7 @@ impl Page {
     fn draw_lines(
         &self,
         scene: &Scene<'_>,
-        lines: Vec<Line>,
+        lines: &[Line],
         selected: usize,
         (from, to): (usize, usize),
         canvas: &mut Canvas<'_>,
@@ -318,7 +319,7 @@ impl Hidden {
         let mut words = format!("+ {} more", self.rows);
         for (count, word) in [(self.crit, "crit"), (self.warn, "warn")] {
             if count > 0 {
-                words += &format!(", {count} {word}");
+                let _ = write!(words, ", {count} {word}");
             }
         }
         words
@@ -357,10 +358,10 @@ fn allot(series: &[usize], asked: &[Option<bool>], spare: usize) -> Vec<usize> {
         for (done, &place) in asking.iter().enumerate() {
             let wants = series[place];
             let few = FEW.min(wants);
-            let share = wants.min(spare / (asking.len() - done));
+            let given = wants.min(spare / (asking.len() - done));
             lines[place] = match turn {
-                Some(_) => share.max(few),
-                None if share >= few => share,
+                Some(_) => given.max(few),
+                None if given >= few => given,
                 None => 0,
             };
             spare = spare.saturating_sub(lines[place]);

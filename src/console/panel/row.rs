@@ -58,7 +58,7 @@ fn counted(count: usize, theme: &Theme) -> (String, String) {
 
 /// Columns that a name wants: of a row, and of how many series it stands for.
 pub fn wanted(name: &str, count: Option<usize>, below: bool) -> usize {
-    let digits = count.map_or(0, |count| format!(" ×{count}").chars().count());
+    let digits = count.map_or(0, |count| text::width(&format!(" ×{count}")));
     text::width(name) + digits + if below { INDENT } else { 0 }
 }
 

@@ -222,7 +222,11 @@ impl<'a> Target<'a> {
 
 /// Draws it.
 pub fn draw(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
-    let targets = all(scene.history);
+    let mut targets = all(scene.history);
+    if targets.len() >= usize::from(area.height) {
+        // What has no room should be what is up.
+        targets.sort_by_key(|target| target.down().next().is_none());
+    }
     if targets.is_empty() {
         return note(buf, area, "nothing is watched in this window", scene.theme);
     }
@@ -237,7 +241,7 @@ pub fn draw(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
         Column::number("missed", 7),
         Column::number("since", 2),
         Column::number("for", 3),
-        Column::words("", 1, 12),
+        Column::words("", 1, 24),
     ]);
     let last = scene.history.last().map_or(0, |last| last.at);
     for target in &targets {

@@ -182,7 +182,7 @@ fn prompt(asks: Asks, text: &str) -> Overlay {
 }
 
 /// Why nothing can be asked of the window.
-fn forbidden(model: &Model) -> Option<&'static str> {
+pub(super) fn forbidden(model: &Model) -> Option<&'static str> {
     let deck = &model.decks[0];
     match deck.kind {
         Kind::Replay => Some("this is a recording: nothing can be asked of it"),

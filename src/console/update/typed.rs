@@ -53,7 +53,7 @@ pub(super) fn key(model: &mut Model, key: KeyEvent) -> Vec<Command> {
             input,
             found,
             chosen,
-        } => pick::key(model, key, input, &found, chosen),
+        } => pick::key(model, key, input, found, chosen),
         Overlay::Prompt { asks, input } => prompt(model, key, asks, input),
         Overlay::Confirm { question, answers } => {
             let typed = match key.code {
@@ -74,7 +74,7 @@ pub(super) fn key(model: &mut Model, key: KeyEvent) -> Vec<Command> {
 }
 
 /// Text that was pasted goes where text is typed.
-pub(super) fn paste(model: &mut Model, text: &str) {
+pub(super) fn paste(model: &mut Model, text: &str) -> Vec<Command> {
     let text: String = text.chars().filter(|c| !c.is_control()).collect();
     match &mut model.ui.overlay {
         Overlay::Palette { input, .. } | Overlay::Prompt { input, .. } => {
@@ -82,10 +82,11 @@ pub(super) fn paste(model: &mut Model, text: &str) {
         }
         Overlay::Pick { input, .. } => {
             let input = format!("{}{text}", input.value()).into();
-            pick::look(model, input);
+            return pick::look(model, input);
         }
         Overlay::None | Overlay::Help | Overlay::Confirm { .. } | Overlay::Menu(_) => {}
     }
+    Vec::new()
 }
 
 /// What a key asks for now; where it means nothing now, what it would ask for elsewhere, to say why not.
