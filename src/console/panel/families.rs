@@ -83,6 +83,9 @@ fn of_plans(plans: &[GaugePlan], names: &Names) -> Vec<Vec<usize>> {
         places.entry(plan.name.as_str()).or_insert(place);
     }
     let mut series = vec![Vec::new(); plans.len()];
+    if plans.is_empty() {
+        return series;
+    }
     for (index, name) in names.series.iter().enumerate() {
         if names.instance_of(index).is_some() {
             continue;

@@ -74,6 +74,9 @@ pub fn all(history: &History) -> Vec<Target<'_>> {
             endpoints: Vec::new(),
         })
         .collect();
+    if targets.is_empty() {
+        return targets;
+    }
     let instances = &history.names().instances;
     for (instance, endpoint) in instances.iter().zip(endpoints(history)) {
         let target = targets.iter_mut().find(|plan| plan.name == instance.target);
