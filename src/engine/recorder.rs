@@ -33,7 +33,7 @@ pub struct Recorder {
 /// What goes to the thread.
 #[derive(Debug)]
 enum Item {
-    Record(Record),
+    Record(Box<Record>),
     /// Longer names, for all records after it.
     Names(Box<Names>),
 }
@@ -155,11 +155,11 @@ impl Recorder {
         if !self.send_names() {
             return Err(record);
         }
-        match self.queue.try_send(Item::Record(record)) {
+        match self.queue.try_send(Item::Record(Box::new(record))) {
             Err(
                 TrySendError::Full(Item::Record(record))
                 | TrySendError::Disconnected(Item::Record(record)),
-            ) => Err(record),
+            ) => Err(*record),
             Ok(()) | Err(_) => Ok(()),
         }
     }
@@ -177,7 +177,7 @@ fn write_all(mut writer: Writer, items: &Receiver<Item>, figures: &Figures) -> W
                 continue;
             }
         };
-        let is_tick = matches!(record, Record::Tick(_));
+        let is_tick = matches!(*record, Record::Tick(_));
         match writer.append(&record) {
             Ok(()) if failing => {
                 failing = false;

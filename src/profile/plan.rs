@@ -305,7 +305,11 @@ fn targets(profile: &Profile) -> Vec<(String, String, Duration)> {
 /// The host of a URL, as it may be shown.
 fn host(url: &Text) -> Option<String> {
     let shown = url.shown();
-    if shown.starts_with("unix:") || shown.starts_with("embedded:") {
+    if let Some(rest) = shown.strip_prefix("embedded://") {
+        let service = rest.split(['/', '?', '#']).next()?;
+        return Some(format!("embedded://{service}"));
+    }
+    if shown.starts_with("unix:") {
         return Some(shown.split(['?', '#']).next().unwrap_or(shown).to_owned());
     }
     let parsed = Url::parse(url.reveal()).ok()?;

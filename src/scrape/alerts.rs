@@ -163,14 +163,14 @@ impl Standing {
                 ..alert.clone()
             })
             .collect();
-        let changed = now.iter().filter(|(id, alert)| {
+        let others = now.iter().filter(|(id, alert)| {
             let before = self.alerts.get(*id);
             before.is_none_or(|before| {
                 before.state != alert.state
                     || (alert.state != AlertState::Silenced && before.since != alert.since)
             })
         });
-        changes.extend(changed.map(|(_, alert)| alert.clone()));
+        changes.extend(others.map(|(_, alert)| alert.clone()));
         self.alerts = now;
         changes
     }

@@ -149,9 +149,7 @@ pub struct Endpoint {
     own: [One; OWN.len()],
     scrapes: u64,
     missed: u64,
-    down: bool,
-    /// Whether the last scrape brought a body.
-    answers: bool,
+    health: Health,
     bad: bool,
     reconsider: bool,
 }
@@ -174,6 +172,15 @@ struct One {
     value: Option<f64>,
     /// The scrape that it was seen in last.
     seen: u64,
+}
+
+/// How the last scrape went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Health {
+    /// There was none.
+    Unknown,
+    Up,
+    Down,
 }
 
 /// Whether a series is in the session.
@@ -296,8 +303,7 @@ impl Endpoint {
             own,
             scrapes: 0,
             missed: 0,
-            down: false,
-            answers: false,
+            health: Health::Unknown,
             bad: false,
             reconsider: false,
         }
@@ -355,7 +361,7 @@ impl Endpoint {
         ];
         self.put_own(figures, book, &mut tick);
         let bad = self.told_bad(&out);
-        let fresh = outcome.is_ok() && !std::mem::replace(&mut self.answers, outcome.is_ok());
+        let fresh = outcome.is_ok() && self.health != Health::Up;
         self.out = out;
         Taken {
             tick,
@@ -454,11 +460,14 @@ impl Endpoint {
     }
 
     fn turn(&mut self, error: Option<String>) -> Option<Result<(), String>> {
-        let before = std::mem::replace(&mut self.down, error.is_some());
-        match (before, error) {
-            (false, Some(why)) => Some(Err(why)),
-            (true, None) => Some(Ok(())),
-            (false, None) | (true, Some(_)) => None,
+        let now = match error {
+            None => Health::Up,
+            Some(_) => Health::Down,
+        };
+        match (std::mem::replace(&mut self.health, now), error) {
+            (Health::Unknown | Health::Up, Some(why)) => Some(Err(why)),
+            (Health::Down, None) => Some(Ok(())),
+            (Health::Unknown | Health::Up, None) | (Health::Down, Some(_)) => None,
         }
     }
 

@@ -1,4 +1,5 @@
 use super::*;
+use std::fmt::Write as _;
 use std::time::Instant;
 
 struct Target {
@@ -35,7 +36,7 @@ impl Target {
         let outcome = outcome.map_err(ToOwned::to_owned);
         let scrape = Scrape {
             at: self.at,
-            at_ms: self.at as i64 / 1_000,
+            at_ms: self.at.cast_signed() / 1_000,
             took: Duration::from_millis(5),
             missed: 0,
             outcome: outcome.map(fetched),
@@ -179,9 +180,10 @@ fn samples_with_times_of_their_own_keep_them() {
 fn series_that_come_and_go_without_end_are_let_go_of() {
     let mut target = Target::new(&["kept"], &[], &[]);
     for round in 0..200 {
-        let lines: String = (0..100)
-            .map(|pod| format!("a{{pod=\"{round}-{pod}\"}} 1\n"))
-            .collect();
+        let mut lines = String::new();
+        for pod in 0..100 {
+            writeln!(lines, "a{{pod=\"{round}-{pod}\"}} 1").unwrap();
+        }
         let taken = target.scrape(Ok(&format!("{lines}kept 1\n")));
         assert_eq!(
             target.changes(&taken).len(),

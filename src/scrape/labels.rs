@@ -43,6 +43,11 @@ impl Labels {
         self.get(NAME)
     }
 
+    /// Whether these are not only equal but the very same in memory, which costs nothing to find out.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Names and values, by name.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (&**name, &**value))

@@ -106,15 +106,12 @@ impl Recorded {
     /// Takes over names beyond those that are known.
     pub fn learn(&mut self, names: &Names) {
         for index in self.series.len()..names.series.len() {
-            let kept = names.instance_of(index).and_then(|instance| {
-                let labels = exposition::labels(&names.series[index]);
-                Some(Kept {
-                    labels,
-                    instance,
-                    id: None,
-                    value: None,
-                    stamped: false,
-                })
+            let kept = names.instance_of(index).map(|instance| Kept {
+                labels: exposition::labels(&names.series[index]),
+                instance,
+                id: None,
+                value: None,
+                stamped: false,
             });
             self.series.push(kept);
         }

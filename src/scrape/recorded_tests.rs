@@ -68,7 +68,7 @@ fn a_value_that_does_not_change_is_a_sample_of_every_scrape() {
     recorded.apply_scrape(&scrape(3, &[]));
     assert_eq!(ask(&recorded, 3, "count_over_time(a[10s])"), [3.0]);
     assert_eq!(ask(&recorded, 3, "sum_over_time(b[10s])"), [7.0]);
-    assert_eq!(ask(&recorded, 3, r#"timestamp(a) - 1.7e9"#), [3.0]);
+    assert_eq!(ask(&recorded, 3, "timestamp(a) - 1.7e9"), [3.0]);
 }
 
 #[test]
@@ -86,11 +86,11 @@ fn a_series_that_is_gone_has_no_value_at_once_and_can_come_back() {
 #[test]
 fn a_sample_with_a_time_of_its_own_has_that_and_its_end_is_not_marked() {
     let mut recorded = recorded();
-    let stamp = (BEGAN / 1_000) as i64 + 500;
+    let stamp = (BEGAN / 1_000).cast_signed() + 500;
     let mut first = scrape(1, &[(0, Some(5.0))]);
     first.stamped = vec![(0, stamp)];
     recorded.apply_scrape(&first);
-    assert_eq!(ask(&recorded, 1, r#"timestamp(a) - 1.7e9"#), [0.5]);
+    assert_eq!(ask(&recorded, 1, "timestamp(a) - 1.7e9"), [0.5]);
     // The same sample once more is none.
     let mut second = scrape(2, &[]);
     second.stamped = vec![(0, stamp)];

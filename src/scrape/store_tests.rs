@@ -131,3 +131,45 @@ fn a_stretch_of_time_has_both_its_ends() {
     assert_eq!(samples.last_by(29).unwrap().at, 20);
     assert_eq!(samples.last_by(9), None);
 }
+
+#[test]
+fn falls_and_markers_are_known_while_they_are_kept() {
+    let mut store = Store::new(30);
+    let id = store.id(&labels("up", "a"));
+    let mut known = Vec::new();
+    for (at, value) in [
+        (0, 1.0),
+        (10, 5.0),
+        (20, 3.0),
+        (30, 4.0),
+        (40, 4.0),
+        (50, STALE),
+        (60, 1.0),
+        (100, 2.0),
+    ] {
+        store.append(id, at, value);
+        let (_, samples) = store.at(id.slot).unwrap();
+        known.push((samples.never_fall(), samples.any_stale()));
+    }
+    let (rises, falls, ends) = ((true, false), (false, false), (false, true));
+    assert_eq!(
+        known,
+        [rises, rises, falls, falls, falls, ends, ends, rises]
+    );
+}
+
+#[test]
+fn a_guessed_place_is_the_one_that_a_search_finds() {
+    for ats in [
+        vec![0, 10, 20, 30, 40],
+        vec![0, 1, 2, 100, 101],
+        vec![5],
+        vec![0, 90, 95, 99, 100],
+    ] {
+        let samples: Vec<Sample> = ats.iter().map(|&at| Sample { at, value: 0.0 }).collect();
+        for from in -2..110 {
+            let found = samples.partition_point(|sample| sample.at < from);
+            assert_eq!(first_from(&samples, from), found, "{ats:?} {from}");
+        }
+    }
+}

@@ -137,7 +137,7 @@ fn series(store: &mut Store) -> Vec<SeriesId> {
 
 fn tick(store: &mut Store, series: &[SeriesId], n: i64) {
     for (number, id) in series.iter().enumerate() {
-        let value = (n * (1 + number as i64 % 7)) as f64;
+        let value = n as f64 * (1 + number % 7) as f64;
         store.append(*id, START + n * 1000, value);
     }
 }

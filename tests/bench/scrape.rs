@@ -111,9 +111,9 @@ fn window(count: usize, seconds: u32) -> Measured {
 
 fn read(dir: &Path, cpu: f64) -> Measured {
     let records = support::records(&support::only_session(dir));
-    let keys = records.iter().filter(|record| record["k"] == "key");
+    let mut keys = records.iter().filter(|record| record["k"] == "key");
     let names = keys
-        .last()
+        .next_back()
         .map(|key| key["names"]["series"].clone())
         .unwrap();
     let names: Vec<String> = serde_json::from_value(names).unwrap_or_default();

@@ -1,6 +1,6 @@
 //! `PromQL` as stormdeck evaluates it beside a real Prometheus over the same samples.
 //!
-//! The samples are real scrapes of node_exporter and Prometheus (`scrapes.txt.zst`, with a restart and a gap) and made up
+//! The samples are real scrapes of `node_exporter` and Prometheus (`scrapes.txt.zst`, with a restart and a gap) and made up
 //! ones (`made_up.txt`: resets, gaps, `NaN`, infinities, odd histograms, series that end). They reach Prometheus by remote
 //! write, which carries staleness markers too. The expressions are in `table.txt`.
 
@@ -113,6 +113,7 @@ fn ours(store: &Store, expr: &str, at: i64) -> Answer {
     }
 }
 
+#[allow(clippy::float_cmp, reason = "infinities are equal to themselves only")]
 fn equal(a: f64, b: f64) -> bool {
     a.is_nan() && b.is_nan() || a == b || (a - b).abs() <= 1e-9 * a.abs().max(b.abs())
 }

@@ -231,3 +231,20 @@ fn check_finds_what_is_wrong_with_targets() {
         "{said}"
     );
 }
+
+#[test]
+fn a_clock_that_is_off_is_measured_and_told_once() {
+    let late = target(|_, stream| send(stream, "date: Thu, 01 Jan 2026 00:00:00 GMT\r\n", "a 1\n"));
+    let dir = TempDir::new().unwrap();
+    let records = run(dir.path(), &profile(2, &watch("late", &late, "")));
+    let told: Vec<&str> = records
+        .iter()
+        .filter(|record| is_event(record, "warning"))
+        .filter_map(|record| record["text"].as_str())
+        .collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0].contains("clock of target `late`") && told[0].contains("behind ours"),
+        "{told:?}"
+    );
+}

@@ -64,9 +64,12 @@ fn read(mut owned: Table<'_, '_>, names: &mut Names) -> Target {
 /// The keys that say where a target is; it has one of them, or `static` and `file_sd` together.
 const SOURCES: &str = "url`, `prometheus`, `alertmanager`, `static` or `file_sd";
 
+/// What a URL becomes.
+type Wrap = fn(Text) -> TargetSource;
+
 fn source(table: &mut Table<'_, '_>) -> TargetSource {
     let none = TargetSource::Scrape(Text::default());
-    let servers: [(&'static str, fn(Text) -> TargetSource); 3] = [
+    let servers: [(&'static str, Wrap); 3] = [
         ("url", TargetSource::Scrape),
         ("prometheus", TargetSource::Prometheus),
         ("alertmanager", TargetSource::Alertmanager),

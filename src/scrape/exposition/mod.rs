@@ -152,27 +152,31 @@ impl<'b> Entries<'b> {
         let text = std::str::from_utf8(&self.cursor.bytes[start..end]).ok()?;
         self.cursor.at = end;
         self.line += 1;
-        let sample = self.cursor.rest(text, self.line);
-        Some(self.settle(start, sample.map(Entry::Sample)))
+        Some(match self.cursor.rest(text, self.line) {
+            Ok(sample) => Entry::Sample(sample),
+            Err(reason) => self.refuse(start, reason),
+        })
     }
 
-    /// The entry, or the line that it should have been.
-    fn settle(&mut self, start: usize, entry: Result<Entry<'b>, Reason>) -> Entry<'b> {
-        let line = self.line;
-        entry.unwrap_or_else(|reason| {
-            self.cursor.at = start;
-            let text = self.cursor.take_line();
-            self.cursor.breaks = 0;
-            Entry::Bad(BadLine { line, text, reason })
+    /// The line that began there, as a bad one.
+    #[cold]
+    fn refuse(&mut self, start: usize, reason: Reason) -> Entry<'b> {
+        self.cursor.at = start;
+        let text = self.cursor.take_line();
+        self.cursor.breaks = 0;
+        Entry::Bad(BadLine {
+            line: self.line,
+            text,
+            reason,
         })
     }
 
     /// What a comment line says; `None` for nothing.
-    fn comment(&mut self) -> Option<Result<Entry<'b>, Reason>> {
+    fn comment(&mut self) -> Option<Result<Meta<'b>, Reason>> {
         let format = self.cursor.format;
         match meta::comment(self.cursor.take_line(), format) {
             Ok(Comment::Nothing) => None,
-            Ok(Comment::Meta(meta)) => Some(Ok(Entry::Meta(meta))),
+            Ok(Comment::Meta(meta)) => Some(Ok(meta)),
             Ok(Comment::End) => {
                 self.ended = true;
                 None
@@ -185,6 +189,7 @@ impl<'b> Entries<'b> {
 impl<'b> Iterator for Entries<'b> {
     type Item = Entry<'b>;
 
+    #[inline]
     fn next(&mut self) -> Option<Entry<'b>> {
         if self.failed.is_some() {
             return None;
@@ -200,7 +205,7 @@ impl<'b> Iterator for Entries<'b> {
             }
             self.line += 1;
             if self.ended {
-                let entry = self.settle(start, Err(Reason::AfterEnd));
+                let entry = self.refuse(start, Reason::AfterEnd);
                 self.cursor.at = self.cursor.bytes.len();
                 return Some(entry);
             }
@@ -210,13 +215,16 @@ impl<'b> Iterator for Entries<'b> {
                     continue;
                 }
                 Ok(b'#') => match self.comment() {
-                    Some(entry) => entry,
                     None => continue,
+                    Some(Ok(meta)) => Entry::Meta(meta),
+                    Some(Err(reason)) => self.refuse(start, reason),
                 },
-                Ok(_) => self.cursor.sample(self.line).map(Entry::Sample),
-                Err(reason) => Err(reason),
+                Ok(_) => match self.cursor.sample(self.line) {
+                    Ok(sample) => Entry::Sample(sample),
+                    Err(reason) => self.refuse(start, reason),
+                },
+                Err(reason) => self.refuse(start, reason),
             };
-            let entry = self.settle(start, entry);
             // A label's value may hold line breaks.
             self.line += std::mem::take(&mut self.cursor.breaks);
             return Some(entry);

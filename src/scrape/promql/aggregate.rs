@@ -1,12 +1,13 @@
 //! Many series put together.
 
 use std::collections::HashMap;
+use std::sync::PoisonError;
 
 use super::EvalError;
 use super::eval::{Course, Part, is_name};
 use super::histogram::quantile;
 use super::over_time::stays_infinite;
-use super::plan::{Aggregate, Aggregation};
+use super::plan::{Aggregate, Aggregation, Grouping};
 use super::rows::{Row, Rows, Signature, Tags};
 
 pub(super) fn eval(course: &Course<'_>, plan: &Aggregate, at: i64) -> Result<Rows, EvalError> {
@@ -43,21 +44,45 @@ fn signature(plan: &Aggregate) -> Signature<'_> {
     }
 }
 
-/// The places of rows by the group that they belong to, in the order in which the groups came up.
-fn places(signature: &Signature<'_>, rows: &[Row]) -> (Vec<usize>, Vec<usize>) {
+/// The groups of rows, in the order in which they came up: remembered from the last time if the rows are of the same
+/// series, which is found out without a look at a label.
+fn grouping(plan: &Aggregate, rows: &[Row]) -> Grouping {
+    let same = |known: &Grouping| {
+        let pairs = || known.tags.iter().zip(rows);
+        known.tags.len() == rows.len()
+            && pairs().all(|(tags, row)| {
+                tags.unnamed == row.tags.unnamed && tags.of.is_same(&row.tags.of)
+            })
+    };
+    // What a panic left behind is a whole grouping or the one before.
+    let mut remembered = plan
+        .remembered
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = remembered.as_ref().filter(|known| same(known)) {
+        return known.clone();
+    }
+    let signature = signature(plan);
     let mut places: HashMap<Vec<u8>, usize> = HashMap::new();
     let mut key = Vec::new();
-    let mut firsts = Vec::new();
-    let of = rows.iter().enumerate().map(|(number, row)| {
+    let mut groups = Vec::new();
+    let of = rows.iter().map(|row| {
         signature.write(&row.tags, &mut key);
         if let Some(&place) = places.get(&key) {
             return place;
         }
-        places.insert(key.clone(), firsts.len());
-        firsts.push(number);
-        firsts.len() - 1
+        places.insert(key.clone(), groups.len());
+        groups.push(signature.labels(&row.tags));
+        groups.len() - 1
     });
-    (of.collect(), firsts)
+    let of = of.collect();
+    let grouping = Grouping {
+        tags: rows.iter().map(|row| row.tags.clone()).collect(),
+        of,
+        groups: groups.into(),
+    };
+    *remembered = Some(grouping.clone());
+    grouping
 }
 
 /// One result for each group.
@@ -68,15 +93,14 @@ fn groups<S>(
     add: impl Fn(&mut S, f64),
     result: impl Fn(S) -> f64,
 ) -> Rows {
-    let signature = signature(plan);
-    let (of, firsts) = places(&signature, &rows.rows);
-    let mut states: Vec<S> = firsts.iter().map(|_| new()).collect();
-    for (row, place) in rows.rows.iter().zip(of) {
-        add(&mut states[place], row.value);
+    let grouping = grouping(plan, &rows.rows);
+    let mut states: Vec<S> = grouping.groups.iter().map(|_| new()).collect();
+    for (row, place) in rows.rows.iter().zip(&*grouping.of) {
+        add(&mut states[*place], row.value);
     }
-    let results = firsts.into_iter().zip(states);
-    let out = results.map(|(first, state)| Row {
-        tags: signature.labels(&rows.rows[first].tags).into(),
+    let results = grouping.groups.iter().zip(states);
+    let out = results.map(|(labels, state)| Row {
+        tags: labels.clone().into(),
         value: result(state),
     });
     Rows {
@@ -162,11 +186,11 @@ fn best(plan: &Aggregate, rows: Rows, most: usize, worse: impl Fn(f64, f64) -> b
     if most == 0 {
         return Rows::default();
     }
-    let (of, firsts) = places(&signature(plan), &rows.rows);
+    let grouping = grouping(plan, &rows.rows);
     let less = |a: &Row, b: &Row| a.value.is_nan() || worse(a.value, b.value);
-    let mut heaps: Vec<Vec<Row>> = firsts.iter().map(|_| Vec::new()).collect();
-    for (row, place) in rows.rows.into_iter().zip(of) {
-        let heap = &mut heaps[place];
+    let mut heaps: Vec<Vec<Row>> = grouping.groups.iter().map(|_| Vec::new()).collect();
+    for (row, place) in rows.rows.into_iter().zip(&*grouping.of) {
+        let heap = &mut heaps[*place];
         if heap.len() == most {
             let top = heap[0].value;
             if !worse(top, row.value) && !top.is_nan() {

@@ -224,12 +224,12 @@ impl Course<'_> {
         let mut rows = Vec::new();
         let mut present = false;
         let keeps_name = function == Function::LastOverTime;
-        let mut series = |tags: Tags, samples: &[Sample]| {
+        let mut series = |tags: Tags, samples: &[Sample], never_fall: bool| {
             if samples.is_empty() {
                 return;
             }
             present = true;
-            if let Some(value) = over_time::eval(function, samples, window, scalar) {
+            if let Some(value) = over_time::eval(function, samples, window, scalar, never_fall) {
                 let unnamed = tags.unnamed || !keeps_name;
                 let tags = Tags { unnamed, ..tags };
                 rows.push(Row { tags, value });
@@ -243,7 +243,7 @@ impl Course<'_> {
             }
             Expr::Subquery(subquery) => {
                 for (tags, samples) in self.subquery(subquery, window)? {
-                    series(tags, &samples);
+                    series(tags, &samples, false);
                 }
                 false
             }
@@ -264,7 +264,7 @@ impl Course<'_> {
         &self,
         pick: &Pick,
         window: Window,
-        take: &mut impl FnMut(Tags, &[Sample]),
+        take: &mut impl FnMut(Tags, &[Sample], bool),
     ) -> bool {
         let selector = &self.selectors[pick.selector];
         let mut values = Vec::new();
@@ -278,7 +278,7 @@ impl Course<'_> {
                 values.extend(within.iter().filter(|sample| !is_stale(sample.value)));
                 within = &values;
             }
-            take(labels.clone().into(), within);
+            take(labels.clone().into(), within, samples.never_fall());
         }
         selector.metric().is_some()
     }

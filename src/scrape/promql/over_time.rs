@@ -12,21 +12,23 @@ pub(super) struct Window {
     pub at: i64,
 }
 
-/// The value of a function over samples, of which there is at least one. `None` where there are too few.
+/// The value of a function over samples, of which there is at least one. `None` where there are too few. `never_fall` if it is
+/// known that no value is less than the one before.
 pub(super) fn eval(
     function: Function,
     samples: &[Sample],
     window: Window,
     scalar: f64,
+    never_fall: bool,
 ) -> Option<f64> {
     let values = || samples.iter().map(|sample| sample.value);
     Some(match function {
         Function::Rate => {
             let seconds = window.to.saturating_sub(window.from) as f64 / 1000.0;
-            extrapolated(samples, window, true, Some(seconds))?
+            extrapolated(samples, window, true, never_fall, Some(seconds))?
         }
-        Function::Increase => extrapolated(samples, window, true, None)?,
-        Function::Delta => extrapolated(samples, window, false, None)?,
+        Function::Increase => extrapolated(samples, window, true, never_fall, None)?,
+        Function::Delta => extrapolated(samples, window, false, never_fall, None)?,
         Function::Irate => instant(samples, true)?,
         Function::Idelta => instant(samples, false)?,
         Function::Deriv => {
@@ -62,13 +64,14 @@ fn extrapolated(
     samples: &[Sample],
     window: Window,
     counter: bool,
+    never_fall: bool,
     per: Option<f64>,
 ) -> Option<f64> {
     let [first, .., last] = samples else {
         return None;
     };
     let mut grown = last.value - first.value;
-    if counter {
+    if counter && !never_fall {
         let mut before = first.value;
         for sample in &samples[1..] {
             if sample.value < before {

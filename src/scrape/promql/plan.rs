@@ -1,6 +1,11 @@
 //! An expression, checked and ready to be evaluated.
 
+use std::sync::{Arc, Mutex};
+
 use regex::Regex;
+
+use super::rows::Tags;
+use crate::scrape::Labels;
 
 /// A part of an expression. Parentheses are gone.
 #[derive(Debug, Clone)]
@@ -150,6 +155,19 @@ pub(super) struct Aggregate {
     pub without: bool,
     /// Sorted, each once.
     pub labels: Vec<String>,
+    /// How the series were grouped the last time.
+    pub remembered: Arc<Mutex<Option<Grouping>>>,
+}
+
+/// Which series belong together. From one tick to the next they are mostly the same.
+#[derive(Debug, Clone)]
+pub(super) struct Grouping {
+    /// The series, in their order.
+    pub tags: Arc<[Tags]>,
+    /// The group of each.
+    pub of: Arc<[usize]>,
+    /// The labels of each group.
+    pub groups: Arc<[Labels]>,
 }
 
 #[derive(Debug, Clone)]

@@ -4,6 +4,7 @@
 //! checked here: what came out cannot fail for being not supported.
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use promql_parser::label::{MatchOp, Matchers};
@@ -501,6 +502,7 @@ impl Reader<'_> {
             expr,
             without,
             labels,
+            remembered: Arc::default(),
         })))
     }
 

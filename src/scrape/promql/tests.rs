@@ -136,7 +136,7 @@ fn what_is_too_long_or_too_deep_is_refused() {
             format!(
                 "{}vector(1){}",
                 "max_over_time(".repeat(31),
-                "[1s:1s])".repeat(31)
+                "[1ms:1s])".repeat(31)
             ),
             format!(
                 "{}vector(1){}",

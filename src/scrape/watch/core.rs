@@ -120,7 +120,9 @@ impl Core {
         let mut look = tokio::time::interval(LOOK);
         let mut tick = 1;
         loop {
-            let due = self.spec.began + self.spec.tick * tick - LEAD.min(self.spec.tick / 4);
+            // The end of the tick is at least a tick after the beginning of all, and this is less.
+            let lead = LEAD.min(self.spec.tick / 4);
+            let due = self.spec.began + (self.spec.tick * tick).saturating_sub(lead);
             tokio::select! {
                 // Cannot be closed: the sender is beside it.
                 Some(report) = self.reported.recv() => self.on_report(report),
@@ -281,6 +283,15 @@ impl Core {
                     missed,
                     outcome,
                 };
+                let date = scrape
+                    .outcome
+                    .as_ref()
+                    .ok()
+                    .and_then(|fetched| fetched.date);
+                if let (Some(date), Some(live)) = (date, self.endpoints.get(&place)) {
+                    let (target, instance) = (live.target, live.place.instance.clone());
+                    self.on_clock(target, &instance, ahead(date, began));
+                }
                 self.on_scrape(place, &scrape);
             }
             Report::Told { gauge, outcome } => self.on_told(gauge, outcome),
@@ -292,7 +303,10 @@ impl Core {
                 let at = self.at(began);
                 self.on_alerts(target, outcome, (at, took));
             }
-            Report::Clock { target, ahead } => self.on_clock(target, ahead),
+            Report::Clock { target, ahead } => {
+                let instance = self.targets[target].instance.clone();
+                self.on_clock(target, &instance, ahead);
+            }
         }
     }
 
@@ -400,18 +414,50 @@ impl Core {
         }
     }
 
-    fn on_clock(&mut self, target: usize, ahead: f64) {
+    fn on_clock(&mut self, target: usize, instance: &str, ahead: f64) {
         let of = &mut self.targets[target];
-        let off = ahead.abs() > CLOCK;
-        if std::mem::replace(&mut of.clock_is_off, off) == off || !off {
+        if ahead.abs() <= CLOCK {
+            of.clocks_off.remove(instance);
+            return;
+        }
+        if !of.clocks_off.insert(instance.to_owned()) {
             return;
         }
         let way = if ahead > 0.0 { "ahead of" } else { "behind" };
         let text = format!(
-            "the clock of target `{}` is {:.1} s {way} ours: its times are its own",
+            "the clock of target `{}` ({instance}) is {:.1} s {way} ours: its times are its own",
             of.plan.name,
             ahead.abs()
         );
         self.warn(text);
+    }
+}
+
+/// By how much a clock is ahead of ours at least, s, or behind if negative, when its date was told in answer to a
+/// request that began then. A date is cut to whole seconds, and was told at any moment of the exchange.
+fn ahead(date: i64, began: Instant) -> f64 {
+    let now = jiff::Timestamp::now().as_microsecond() as f64 / 1e6;
+    ahead_at(date as f64, now - began.elapsed().as_secs_f64(), now)
+}
+
+fn ahead_at(date: f64, began: f64, ended: f64) -> f64 {
+    let (least, most) = (date - ended, date + 1.0 - began);
+    match (least > 0.0, most < 0.0) {
+        (true, _) => least,
+        (_, true) => most,
+        (false, false) => 0.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_in_whole_seconds_is_no_proof_of_a_clock_that_is_off() {
+        assert!(ahead_at(100.0, 100.9, 101.0).abs() < 1e-9);
+        assert!(ahead_at(101.0, 100.9, 101.2).abs() < 1e-9);
+        assert!((ahead_at(105.0, 100.9, 101.0) - 4.0).abs() < 1e-9);
+        assert!((ahead_at(95.0, 100.5, 101.0) + 4.5).abs() < 1e-9);
     }
 }

@@ -1,5 +1,6 @@
 //! From the targets and gauges of a profile to what can be watched: everything that can be wrong is found here.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use url::Url;
@@ -51,8 +52,8 @@ pub struct OfTarget {
     pub full: Trouble,
     /// Whether alerts of it are left out.
     pub many_alerts: Trouble,
-    /// Whether its clock differs from ours.
-    pub clock_is_off: bool,
+    /// Its endpoints whose clocks differ from ours.
+    pub clocks_off: HashSet<String>,
 }
 
 impl Setup {
@@ -73,9 +74,9 @@ impl Setup {
             let (sets, wrong) = Sets::with_own(&folder);
             setup.sets = sets;
             // A file that nobody asked for keeps no window from beginning.
-            wrong
-                .iter()
-                .for_each(|why| tracing::warn!(%why, "a set of gauges is left out"));
+            for why in wrong {
+                tracing::warn!(%why, "a set of gauges is left out");
+            }
         }
         for target in targets {
             match setup.target(target) {
@@ -115,7 +116,7 @@ impl Setup {
             instance: server.map_or_else(String::new, |url| instance_of(url.reveal())),
             full: Trouble::default(),
             many_alerts: Trouble::default(),
-            clock_is_off: false,
+            clocks_off: HashSet::new(),
             plan: target.clone(),
         };
         // Certificates and the like are wrong for all endpoints or for none.

@@ -32,7 +32,9 @@ impl Core {
             said.extend(too_many(remote.naming.name(), before, &remote.reading));
             now.extend(remote.reading.values.clone());
         }
-        said.into_iter().for_each(|text| self.warn(text));
+        for text in said {
+            self.warn(text);
+        }
         let now: BTreeMap<usize, f64> = now
             .into_iter()
             .filter_map(|(name, value)| Some((self.book.gauge(&name)?, value)))
