@@ -16,7 +16,7 @@ use crate::console::model::{Deck, Kind, Model, Overview, Ui};
 use crate::console::run::{Control, Outcome, Outside, Program, Surroundings, on_terminal};
 use crate::console::theme::{Depth, Name};
 use crate::console::{plain, screen, signals, update};
-use crate::engine::control::{Client, Wish};
+use crate::engine::control::{Client, SendError, Wish};
 use crate::history::History;
 use crate::report::{Summary, text};
 use crate::verdict;
@@ -236,13 +236,26 @@ struct Wire {
 
 impl Control for Wire {
     fn wish(&mut self, wish: &Wish) -> Result<String, String> {
+        self.ask(|client| client.send(wish))
+    }
+
+    fn series(&mut self, text: &str) -> Result<Vec<String>, String> {
+        self.ask(|client| client.series(text))
+    }
+}
+
+impl Wire {
+    fn ask<T>(
+        &mut self,
+        ask: impl FnOnce(&mut Client) -> Result<T, SendError>,
+    ) -> Result<T, String> {
         let mut client = match self.client.take() {
             Some(client) => client,
             None => Client::connect(&self.session).map_err(|error| error.to_string())?,
         };
-        let answer = client.send(wish);
+        let answer = ask(&mut client);
         match &answer {
-            Ok(_) | Err(crate::engine::control::SendError::Refused(_)) => {
+            Ok(_) | Err(SendError::Refused(_)) => {
                 self.client = Some(client);
             }
             Err(_) => {}

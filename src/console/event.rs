@@ -64,6 +64,13 @@ pub enum Event {
     },
     /// What the engine said to a wish: what it did, or why not.
     Answer(Result<String, String>),
+    /// The scraped series that the engine knows for a text that was looked for.
+    Series {
+        /// The text.
+        text: String,
+        /// Their names.
+        found: Vec<String>,
+    },
     /// What became of a copy or a file that was to be written: a sentence, good or bad.
     Done(Result<String, String>),
 }
@@ -73,6 +80,8 @@ pub enum Event {
 pub enum Command {
     /// Send the engine a wish.
     Wish(Wish),
+    /// Ask the engine which scraped series hold these words; the answer is an [`Event::Series`].
+    Find(String),
     /// Show another moment of these sessions.
     Seek {
         /// The tick to show last, in the first deck's count.

@@ -138,6 +138,7 @@ impl Sender {
             | Event::Paste(_)
             | Event::Resize(..)
             | Event::Answer(_)
+            | Event::Series { .. }
             | Event::Done(_) => put(&mut queue.urgent, event),
             Event::Records { .. }
             | Event::Sought { .. }

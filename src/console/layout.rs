@@ -17,6 +17,8 @@ pub enum Panel {
     Faults,
     Latency,
     Resources,
+    Targets,
+    Alerts,
     Gates,
     Rates,
     Timeline,
@@ -41,6 +43,10 @@ pub struct Facts {
     pub faults: u16,
     /// Lines that the resources want.
     pub resources: u16,
+    /// Lines that the targets want; 0 when nothing is watched.
+    pub targets: u16,
+    /// Lines that the alerts want; 0 when nothing tells of any.
+    pub alerts: u16,
     /// Whether a moment of a recording is shown, or of a rewound window.
     pub past: bool,
 }
@@ -62,7 +68,7 @@ pub fn panels(facts: Facts, area: Rect) -> Vec<(Panel, Rect)> {
     match facts.view {
         View::Overview => overview(facts, rest, &mut placed),
         View::Latency => latency(rest, &mut placed),
-        View::Resources => placed.push((Panel::Resources, rest)),
+        View::Resources => resources(facts, rest, &mut placed),
         View::Faults => faults(rest, &mut placed),
         View::Gates => placed.push((Panel::Gates, rest)),
         View::Events => events(rest, &mut placed),
@@ -156,6 +162,33 @@ fn latency(area: Rect, placed: &mut Vec<(Panel, Rect)>) {
     placed.push((Panel::Latency, rest));
 }
 
+/// Targets and alerts below the gauges, beside each other where there is room.
+fn resources(facts: Facts, area: Rect, placed: &mut Vec<(Panel, Rect)>) {
+    let mut rest = area;
+    let below = [
+        (Panel::Alerts, facts.alerts),
+        (Panel::Targets, facts.targets),
+    ];
+    let wanted: Vec<_> = below.into_iter().filter(|&(_, lines)| lines > 0).collect();
+    match wanted[..] {
+        [(first, lines), (second, more)] if area.width >= ROOMY.0 => {
+            let lines = (lines.max(more) + 2).min(area.height * 2 / 5);
+            let mut below = cut_bottom(&mut rest, lines);
+            let right = below.width * 2 / 5;
+            placed.push((first, cut_right(&mut below, right)));
+            placed.push((second, below));
+        }
+        _ if area.height >= 14 => {
+            let most = area.height / 2 / wanted.len().max(1) as u16;
+            for (panel, lines) in wanted {
+                placed.push((panel, cut_bottom(&mut rest, (lines + 2).min(most.max(4)))));
+            }
+        }
+        _ => {}
+    }
+    placed.push((Panel::Resources, rest));
+}
+
 fn faults(area: Rect, placed: &mut Vec<(Panel, Rect)>) {
     let mut rest = area;
     if area.height >= 16 {
@@ -223,12 +256,14 @@ mod tests {
     /// Every view at every size.
     fn all(check: impl Fn(Facts, Rect, &[(Panel, Rect)])) {
         for view in View::ALL {
-            for (faults, past) in [(0, false), (4, false), (0, true), (40, true)] {
+            for (some, past) in [(0, false), (4, false), (0, true), (40, true)] {
                 let facts = Facts {
                     view,
                     scenarios: 6,
-                    faults,
+                    faults: some,
                     resources: 5,
+                    targets: some,
+                    alerts: some / 2,
                     past,
                 };
                 for width in (1..=260).step_by(3) {

@@ -29,6 +29,8 @@ pub mod panel;
 pub mod plain;
 pub mod run;
 pub mod screen;
+pub mod search;
+pub mod series;
 pub mod signals;
 pub mod table;
 pub mod terminal;

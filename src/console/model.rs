@@ -2,7 +2,7 @@
 //!
 //! Only [`update`](fn@super::update) changes it. Nothing in here knows of a terminal, a file or the time.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 
 use tui_input::Input;
@@ -159,6 +159,10 @@ pub struct Ui {
     pub sort: (usize, bool),
     /// Only what contains this, in scenarios, steps and events.
     pub filter: String,
+    /// Gauges of several series that the operator opened, or closed; for the others it depends on the room.
+    pub opened: BTreeMap<String, bool>,
+    /// Series that are shown among the resources of this console, by their names.
+    pub pinned: Vec<String>,
     /// What lies over the view and gets the keys.
     pub overlay: Overlay,
     /// Keys pressed of a sequence such as `s` `w`.
@@ -193,6 +197,8 @@ impl Default for Ui {
             scroll: 0,
             sort: (0, false),
             filter: String::new(),
+            opened: BTreeMap::new(),
+            pinned: Vec::new(),
             overlay: Overlay::default(),
             pending: Vec::new(),
             said: None,
@@ -365,6 +371,15 @@ pub enum Overlay {
         /// The lines that it could become.
         completions: Vec<String>,
         /// The completion chosen.
+        chosen: usize,
+    },
+    /// A series is looked for, to pin it.
+    Pick {
+        /// What was typed.
+        input: Input,
+        /// Series that it could mean, the best first.
+        found: Vec<String>,
+        /// The series chosen.
         chosen: usize,
     },
     /// A text is asked for: `/`, a mark, a place to seek.

@@ -94,6 +94,7 @@ impl Plain {
                 (text + "\n", false)
             }
             Event::Key(_)
+            | Event::Series { .. }
             | Event::Paste(_)
             | Event::Resize(..)
             | Event::Overview { .. }

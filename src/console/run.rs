@@ -62,6 +62,12 @@ pub trait Control: Send {
     /// # Errors
     /// A sentence: refused, not reached.
     fn wish(&mut self, wish: &Wish) -> Result<String, String>;
+
+    /// Asks for the names of the scraped series that hold these words.
+    ///
+    /// # Errors
+    /// A sentence: refused, not reached.
+    fn series(&mut self, text: &str) -> Result<Vec<String>, String>;
 }
 
 /// The pure functions that the console consists of.
@@ -218,6 +224,7 @@ impl Console<'_> {
             | Event::Broken { .. }
             | Event::Log { .. }
             | Event::Answer(_)
+            | Event::Series { .. }
             | Event::Done(_) => self.pace.changed(),
         }
         self.todo

@@ -99,6 +99,8 @@ fn facts(scene: &Scene<'_>) -> Facts {
             _ => panel::faults::height(scene, width),
         },
         resources: panel::resources::height(scene),
+        targets: panel::targets::height(scene),
+        alerts: panel::alerts::height(scene),
         past: scene.deck.past.is_some() && !scene.ui.frozen,
     }
 }
@@ -171,6 +173,8 @@ fn entry(panel: Panel) -> (fn(&Scene<'_>) -> String, Draw) {
         Panel::Faults => (|_| "faults".into(), panel::faults::draw),
         Panel::Latency => (panel::latency::title, panel::latency::draw),
         Panel::Resources => (panel::resources::title, panel::resources::draw),
+        Panel::Targets => (panel::targets::title, panel::targets::draw),
+        Panel::Alerts => (panel::alerts::title, panel::alerts::draw),
         Panel::Gates => (panel::gates::title, panel::gates::draw),
         Panel::Rates => (panel::rates::title, panel::rates::draw),
         Panel::Timeline => (panel::timeline::title, panel::timeline::draw),
@@ -193,6 +197,7 @@ fn paint_overlay(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
         Overlay::None => {}
         Overlay::Help => panel::help::draw(scene, area, buf),
         Overlay::Palette { .. } => panel::palette::draw(scene, area, buf),
+        Overlay::Pick { .. } => panel::pick::draw(scene, area, buf),
         Overlay::Prompt { .. } => panel::prompt::draw(scene, area, buf),
         Overlay::Confirm { .. } => panel::confirm::draw(scene, area, buf),
         Overlay::Menu(_) => panel::menu::draw(scene, area, buf),
@@ -202,14 +207,28 @@ fn paint_overlay(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
 /// Ticks that one cell of the heat map stands for, in the view that is shown.
 pub fn ticks_per_cell(model: &Model) -> u64 {
     let scene = scene(model, &model.decks[0]);
+    let latency = placed(model, Panel::Latency);
+    let width = latency.map_or(model.ui.size.0, |area| area.width);
+    panel::latency::axis(&scene, width.saturating_sub(2)).ticks_per_cell
+}
+
+/// Where the first deck's panel of this kind is, its border included.
+fn placed(model: &Model, wanted: Panel) -> Option<Rect> {
     let (columns, rows) = model.ui.size;
     let head = panel::header::height(columns);
     let middle = Rect::new(0, head, columns, rows.saturating_sub(head + 1));
     let area = shares(middle, model.decks.len())[0];
-    let placed = layout::panels(facts(&scene), area);
-    let latency = placed.iter().find(|(panel, _)| *panel == Panel::Latency);
-    let width = latency.map_or(columns, |(_, area)| area.width);
-    panel::latency::axis(&scene, width.saturating_sub(2)).ticks_per_cell
+    let placed = layout::panels(facts(&scene(model, &model.decks[0])), area);
+    let found = placed.into_iter().find(|(panel, _)| *panel == wanted);
+    found.map(|(_, area)| area)
+}
+
+/// The gauge that is selected in the view of resources, and whether its series are shown; `None` where there is nothing
+/// to open.
+pub fn selected_gauge(model: &Model) -> Option<(String, bool)> {
+    let area = placed(model, Panel::Resources).filter(|_| model.ui.view == View::Resources)?;
+    let inner = area.inner(ratatui::layout::Margin::new(1, 1));
+    panel::resources::selected(&scene(model, &model.decks[0]), inner)
 }
 
 /// Rows of what the view lets select.
@@ -219,7 +238,7 @@ pub fn rows(model: &Model) -> usize {
     match model.ui.view {
         View::Overview => planned(|window| window.scenarios.len()),
         View::Latency => panel::steps::order(&scene).len(),
-        View::Resources => scene.history.names().series.len(),
+        View::Resources => panel::resources::rows(&scene),
         View::Faults => planned(|window| window.faults.len()),
         View::Gates => planned(|window| window.gates.len()),
         View::Events => panel::events::count(&scene),

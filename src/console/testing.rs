@@ -1,5 +1,7 @@
 //! A window for the tests of the console: a release window of a shop, with a spike that hurts, a fault, marks, gauges and
-//! a hand on the load. The same records every time.
+//! a hand on the load. What is scraped beside it is in [`scraped`]. The same records every time.
+
+mod scraped;
 
 use std::path::PathBuf;
 
@@ -193,8 +195,9 @@ fn key() -> Key {
                 })
                 .collect(),
             phases: PHASES.iter().map(|phase| phase.0.into()).collect(),
-            series: gauges().into_iter().map(|gauge| gauge.name).collect(),
-            ..Names::default()
+            series: scraped::series(),
+            scraped: scraped::scraped(),
+            instances: scraped::instances(),
         },
         ..Key::default()
     }
@@ -212,6 +215,8 @@ fn gauges() -> Vec<GaugePlan> {
         gauge("shop memory", "bytes", Some("> 400MiB")),
         gauge("pg connections", "count", None),
         gauge("queue depth", "count", Some("> 500")),
+        gauge("worker cpu", "ratio", Some("> 80%")),
+        gauge("replica lag", "seconds", None),
     ]
 }
 
@@ -268,6 +273,7 @@ fn plan() -> Window {
             gate("enough traffic", "shoppers", "rate > 50/s", "advisory"),
         ],
         gauges: gauges(),
+        targets: scraped::targets(),
         ..Window::default()
     }
 }
@@ -286,7 +292,8 @@ fn phase_at(second: u64) -> (usize, u64) {
 
 fn happenings() -> Vec<(u64, Option<&'static str>, Happening)> {
     let ops = Some("ops@bastion");
-    vec![
+    let mut happenings = scraped::happenings();
+    happenings.extend(vec![
         (
             120,
             ops,
@@ -347,7 +354,9 @@ fn happenings() -> Vec<(u64, Option<&'static str>, Happening)> {
         ),
         (760, ops, Happening::Hold { on: true }),
         (790, ops, Happening::Hold { on: false }),
-    ]
+    ]);
+    happenings.sort_by_key(|happening| happening.0);
+    happenings
 }
 
 fn event(second: u64, by: Option<&str>, what: Happening) -> Record {
@@ -421,8 +430,8 @@ fn tick(n: u64, random: &mut Random) -> Tick {
             },
             split: [1_200, 0, 0, if hurt { 880_000 } else { 80_000 }, 9_000],
         }],
-        scrapes: Vec::new(),
-        gauged: None,
+        scrapes: scraped::scrapes(n, load),
+        gauged: Some(n * SECOND),
         series: vec![
             (
                 0,
@@ -438,7 +447,10 @@ fn tick(n: u64, random: &mut Random) -> Tick {
                     (random.unit() * 9.0).floor()
                 })),
             ),
-        ],
+        ]
+        .into_iter()
+        .chain(scraped::gauges(n, load))
+        .collect(),
         steps,
     }
 }

@@ -151,6 +151,36 @@ fn the_view_of_resources_has_the_generator_too() {
     insta::assert_snapshot!(sheet(&mut model, resources::draw, &sizes));
 }
 
+/// What the operator pinned and opened, where there is little room.
+#[test]
+fn pinned_series_have_rows_and_an_opened_gauge_has_a_few_lines_at_least() {
+    let mut model = model(700);
+    let memory = r#"process_resident_memory_bytes{instance="10.0.0.2:9100",job="workers"}"#;
+    model.ui.pinned = vec![memory.to_owned(), "was_never_recorded".to_owned()];
+    let beside = sheet(&mut model, resources::draw, &[(37, 12), (80, 8)]);
+    model.ui.view = View::Resources;
+    model.ui.opened.insert("worker cpu".into(), true);
+    model.ui.row = 4;
+    let view = sheet(&mut model, resources::draw, &[(80, 11), (110, 26)]);
+    insta::assert_snapshot!(beside + &view);
+}
+
+/// A moment that is selected shows the values of its column.
+#[test]
+fn the_worst_of_several_series_is_that_of_the_moment_selected() {
+    let text = |cursor| {
+        let mut model = model(700);
+        model.ui.cursor = cursor;
+        drawn(&model, resources::draw, 120, 6)
+    };
+    assert!(text(None).contains("84%               · 8 series warn"));
+    assert!(
+        text(Some(500)).contains("36%               · 9 series"),
+        "{}",
+        text(Some(500))
+    );
+}
+
 #[test]
 fn the_histogram_has_shares_counts_and_percentiles() {
     let mut model = model(580);

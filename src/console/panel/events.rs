@@ -211,7 +211,10 @@ mod tests {
     #[test]
     fn scrolling_back_keeps_the_selected_event_in_sight() {
         let mut model = events(850);
-        model.ui.row = 21;
+        let events = model.decks[0].live.events().iter().rev();
+        let is_mark = |event: &Event| matches!(event.what, Happening::Mark { .. });
+        let mut marks = events.enumerate().filter(|(_, event)| is_mark(event));
+        model.ui.row = marks.next_back().unwrap().0;
         let text = lines(&buffer(&model, draw, 80, 5)).join("\n");
         assert!(text.contains("cache warm"), "{text}");
         assert!(!text.contains("signed"), "{text}");

@@ -10,7 +10,7 @@ use ratatui::text::Span;
 
 use super::Scene;
 use crate::console::keymap::{ACTIONS, Action, Definition, Keymap, When, write};
-use crate::console::model::{Kind, Overlay};
+use crate::console::model::{Kind, Overlay, View};
 use crate::console::text::{Part, clean, cut, put};
 
 /// Whether actions of a kind mean something in what is shown.
@@ -20,6 +20,14 @@ pub fn means(scene: &Scene<'_>, when: When) -> bool {
         When::Always => true,
         When::Live => deck.can_act() && !scene.ui.read_only,
         When::Past => deck.kind == Kind::Replay || deck.past.is_some(),
+    }
+}
+
+/// Whether an action is worth a hint in a view: some are about one view only.
+fn is_here(view: View, action: Action) -> bool {
+    match action {
+        Action::Open | Action::Pin => view == View::Resources,
+        _ => true,
     }
 }
 
@@ -86,6 +94,7 @@ fn hints(scene: &Scene<'_>, area: Rect, margin: usize, room: usize, buf: &mut Bu
         (Overlay::None, false) => {
             let wanted = ACTIONS.iter().enumerate();
             let wanted = wanted.filter(|(_, action)| !action.hint.is_empty());
+            let wanted = wanted.filter(|(_, action)| is_here(ui.view, action.action));
             for (place, action) in wanted.filter(|(_, action)| means(scene, action.when)) {
                 let Some((keys, word)) = written(scene.keymap, place, action) else {
                     continue;
@@ -93,6 +102,7 @@ fn hints(scene: &Scene<'_>, area: Rect, margin: usize, room: usize, buf: &mut Bu
                 let rank = match action.action {
                     Action::Help => 0,
                     Action::Quit => 1,
+                    Action::Open | Action::Pin => 2,
                     Action::Seek | Action::ZoomIn => 4,
                     _ => 3,
                 };
@@ -103,6 +113,7 @@ fn hints(scene: &Scene<'_>, area: Rect, margin: usize, room: usize, buf: &mut Bu
             Overlay::Help
             | Overlay::Menu(_)
             | Overlay::Palette { .. }
+            | Overlay::Pick { .. }
             | Overlay::Prompt { .. }
             | Overlay::Confirm { .. },
             false,
@@ -221,6 +232,18 @@ mod tests {
             "{text}"
         );
         assert!(!text.contains("help"), "{text}");
+    }
+
+    #[test]
+    fn the_view_of_resources_tells_how_to_look_further() {
+        let mut model = model(700);
+        assert!(!told(&model, 300).contains("pin"));
+        model.ui.view = View::Resources;
+        let text = told(&model, 80);
+        assert!(
+            text.contains("Enter series") && text.contains("P pin"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -1,13 +1,8 @@
-//! Gauges as rows: their course over an axis, their value, their state.
-//!
-//! A bucket of the history names only the series that changed in it, so a course carries each value on until the next.
+//! What a row of the resources is made of: a value, what it counts in, its course, and the state that it means.
 
-use super::Scene;
-use crate::console::widget::{Axis, Column};
-use crate::history::{Bucket, Range, Slot};
+use crate::console::widget::Column;
 use crate::profile::expect::Cmp;
 use crate::profile::units;
-use crate::session::record::GaugePlan;
 use crate::verdict::format;
 
 /// How bad it is.
@@ -40,13 +35,25 @@ pub enum Unit {
 
 impl Unit {
     /// From the words of a profile.
-    fn of(words: &str) -> Self {
+    pub fn of(words: &str) -> Self {
         match words {
             "bytes" => Self::Bytes,
             "seconds" => Self::Seconds,
             "ratio" => Self::Ratio,
             "per second" => Self::Rate,
             _ => Self::Count,
+        }
+    }
+
+    /// By the name of a metric: what Prometheus' conventions have at its end.
+    pub fn of_metric(name: &str) -> Self {
+        let name = name.strip_suffix("_total").unwrap_or(name);
+        let moment = name.ends_with("_time_seconds") || name.ends_with("_timestamp_seconds");
+        match name.rsplit('_').next() {
+            Some("bytes") => Self::Bytes,
+            Some("seconds") if !moment => Self::Seconds,
+            Some("ratio") => Self::Ratio,
+            Some(_) | None => Self::Count,
         }
     }
 
@@ -96,7 +103,8 @@ impl Bound {
         }
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    /// From the words of a profile; `None` when they are no bound.
+    pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         let signs = [
             (">=", Cmp::GreaterOrEqual),
@@ -111,6 +119,11 @@ impl Bound {
             .find_map(|(sign, cmp)| Some((cmp, text.strip_prefix(sign)?.trim())))?;
         let value = number(rest)?;
         Some(Self { cmp, value })
+    }
+
+    /// Whether a smaller value is the worse one.
+    pub fn is_floor(self) -> bool {
+        matches!(self.cmp, Cmp::Less | Cmp::LessOrEqual)
     }
 
     fn is_crossed(self, value: f64) -> bool {
@@ -150,6 +163,8 @@ pub struct Reading {
     /// Its course: the largest value of each column, or the smallest where small is bad.
     pub columns: Vec<Column<f64>>,
     /// Its value now, or at the selected moment; `None` when there is none.
+    pub value: Option<f64>,
+    /// The value as it is written.
     pub text: Option<String>,
     /// Its state then.
     pub level: Level,
@@ -157,6 +172,8 @@ pub struct Reading {
     pub warn: Option<Bound>,
     /// When it is out of bounds.
     pub crit: Option<Bound>,
+    /// The ends of the courses that its own is compared with; its own when `None`.
+    pub beside: Option<(f64, f64)>,
 }
 
 impl Reading {
@@ -170,8 +187,11 @@ impl Reading {
         }
     }
 
-    /// The smallest and the largest value of the course.
+    /// The smallest and the largest value of the courses that are compared.
     pub fn ends(&self) -> (f64, f64) {
+        if let Some(ends) = self.beside {
+            return ends;
+        }
         let values = self.columns.iter().filter_map(Column::seen);
         values.fold((f64::INFINITY, f64::NEG_INFINITY), |ends, &value| {
             (ends.0.min(value), ends.1.max(value))
@@ -184,179 +204,23 @@ impl Reading {
             name: name.to_owned(),
             unit,
             columns,
+            value: None,
             text: None,
             level: Level::Good,
             warn: None,
             crit: None,
+            beside: None,
         }
     }
 
     /// With its value, and the state that it means.
     #[must_use]
     pub fn at(mut self, value: Option<f64>) -> Self {
+        self.value = value;
         self.text = value.map(|value| self.unit.text(value));
         self.level = value.map_or(Level::Good, |value| self.level_of(value));
         self
     }
-}
-
-/// The gauges of the window.
-pub fn gauges(scene: &Scene<'_>, axis: &Axis) -> Vec<Reading> {
-    let window = scene.history.window();
-    let plans = window.map_or(&[][..], |window| &window.gauges);
-    let names = &scene.history.names().series;
-    let indexes: Vec<Option<usize>> = plans
-        .iter()
-        .map(|plan| names.iter().position(|name| *name == plan.name))
-        .collect();
-    let courses = courses(scene, axis, &indexes);
-    let rows = plans.iter().zip(indexes).zip(courses);
-    rows.map(|((plan, index), course)| gauge(scene, axis, plan, index, &course))
-        .collect()
-}
-
-fn gauge(
-    scene: &Scene<'_>,
-    axis: &Axis,
-    plan: &GaugePlan,
-    index: Option<usize>,
-    course: &[Column<Values>],
-) -> Reading {
-    let bound = |text: &Option<String>| text.as_deref().and_then(Bound::parse);
-    let (warn, crit) = (bound(&plan.warn), bound(&plan.crit));
-    let small_is_bad = crit
-        .or(warn)
-        .is_some_and(|bound| matches!(bound.cmp, Cmp::Less | Cmp::LessOrEqual));
-    let selected = scene.ui.cursor.and_then(|tick| axis.cell_of(tick));
-    let value = match selected {
-        Some(cell) => course[cell].seen().and_then(|values| values.last),
-        None => index.and_then(|index| scene.history.series(index)),
-    };
-    let worst = |values: &Values| {
-        let worst = if small_is_bad { values.min } else { values.max };
-        worst.is_finite().then_some(worst)
-    };
-    let columns = course.iter().map(|column| column.and_then(worst));
-    Reading {
-        warn,
-        crit,
-        ..Reading::new(&plan.name, Unit::of(&plan.unit), columns.collect())
-    }
-    .at(value.filter(|value| value.is_finite()))
-}
-
-/// What a series was in a column.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-struct Values {
-    min: f64,
-    max: f64,
-    last: Option<f64>,
-}
-
-/// The course of each series over the columns of an axis.
-fn courses(scene: &Scene<'_>, axis: &Axis, indexes: &[Option<usize>]) -> Vec<Vec<Column<Values>>> {
-    let rows = by_index(indexes);
-    let changes = axis.fold(
-        scene.history,
-        |changes: &mut Vec<Option<Values>>, bucket| {
-            changes.resize(indexes.len(), None);
-            for (row, range) in ranges_of(bucket, &rows) {
-                let change = &mut changes[row];
-                let before = change.unwrap_or(Values {
-                    min: f64::INFINITY,
-                    max: f64::NEG_INFINITY,
-                    last: None,
-                });
-                *change = Some(Values {
-                    min: before.min.min(range.min),
-                    max: before.max.max(range.max),
-                    last: range.last,
-                });
-            }
-        },
-    );
-    let before = before(scene, axis, indexes, &changes);
-    (0..indexes.len())
-        .map(|row| {
-            let mut last = before[row];
-            let carried = changes.iter().map(|column| {
-                column.and_then(|changes| {
-                    let carry = last;
-                    let values = match changes.get(row).copied().flatten() {
-                        Some(values) => values,
-                        None => Values {
-                            min: carry?,
-                            max: carry?,
-                            last: carry,
-                        },
-                    };
-                    last = values.last;
-                    Some(values)
-                })
-            });
-            carried.collect()
-        })
-        .collect()
-}
-
-/// Index of the series and row, ascending.
-fn by_index(indexes: &[Option<usize>]) -> Vec<(usize, usize)> {
-    let rows = indexes.iter().enumerate();
-    let mut rows: Vec<_> = rows
-        .filter_map(|(row, index)| Some(((*index)?, row)))
-        .collect();
-    rows.sort_unstable();
-    rows
-}
-
-/// The rows whose series changed in a bucket; `rows` as from [`by_index`].
-fn ranges_of(bucket: &Bucket, rows: &[(usize, usize)]) -> impl Iterator<Item = (usize, Range)> {
-    let mut rest = rows;
-    let end = rows.last().map_or(0, |&(index, _)| index + 1);
-    bucket
-        .series
-        .iter()
-        .take_while(move |&(index, _)| index < end)
-        .flat_map(move |(index, range)| {
-            rest = &rest[rest.partition_point(|row| row.0 < index)..];
-            let (here, later) = rest.split_at(rest.partition_point(|row| row.0 == index));
-            rest = later;
-            here.iter().map(move |&(_, row)| (row, range))
-        })
-}
-
-/// What each series was before the first column. Only those are looked for that did not change in it.
-fn before(
-    scene: &Scene<'_>,
-    axis: &Axis,
-    indexes: &[Option<usize>],
-    changes: &[Column<Vec<Option<Values>>>],
-) -> Vec<Option<f64>> {
-    let moved = |row: usize, column: &Column<Vec<Option<Values>>>| {
-        let changes = column.seen();
-        changes.is_some_and(|changes| changes.get(row).copied().flatten().is_some())
-    };
-    let mut found: Vec<Option<f64>> = vec![None; indexes.len()];
-    let mut wanted: Vec<(usize, usize)> = Vec::new();
-    for (row, index) in indexes.iter().enumerate() {
-        let Some(index) = *index else { continue };
-        match changes.iter().position(|column| moved(row, column)) {
-            // Nothing has changed since before the first column.
-            None => found[row] = scene.history.series(index),
-            Some(0) => {}
-            Some(_) => wanted.push((index, row)),
-        }
-    }
-    wanted.sort_unstable();
-    if !wanted.is_empty() && axis.from_tick > 1 {
-        for slot in scene.history.slots(1, axis.from_tick - 1, 1) {
-            let Slot::Seen(bucket) = slot else { continue };
-            for (row, range) in ranges_of(&bucket, &wanted) {
-                found[row] = range.last;
-            }
-        }
-    }
-    found
 }
 
 #[cfg(test)]
@@ -380,5 +244,19 @@ mod tests {
         }
         assert_eq!(Bound::parse("400MiB"), None);
         assert_eq!(Bound::parse("> much"), None);
+    }
+
+    #[test]
+    fn a_metric_says_by_its_name_what_it_counts_in() {
+        for (name, unit) in [
+            ("process_resident_memory_bytes", Unit::Bytes),
+            ("node_network_receive_bytes_total", Unit::Bytes),
+            ("scrape_duration_seconds", Unit::Seconds),
+            ("process_start_time_seconds", Unit::Count),
+            ("cache_hit_ratio", Unit::Ratio),
+            ("go_goroutines", Unit::Count),
+        ] {
+            assert_eq!(Unit::of_metric(name), unit, "{name}");
+        }
     }
 }

@@ -55,12 +55,14 @@ pub fn sign(theme: &Theme, what: &Happening) -> Sign {
         Happening::Generator { causes } if causes.is_empty() => (glyphs.yes, theme.good, 0),
         Happening::Generator { .. } => (glyphs.alert, theme.bad, 3),
         Happening::Target { up: false, .. } => (glyphs.alert, theme.warn, 2),
-        Happening::Alert(alert) => match alert.state {
-            AlertState::Pending => (glyphs.alert, theme.dim, 1),
-            AlertState::Firing => (glyphs.alert, theme.bad, 4),
-            AlertState::Silenced => (glyphs.dot, theme.dim, 1),
-            AlertState::Resolved => (glyphs.yes, theme.good, 1),
-        },
+        Happening::Alert(alert) => {
+            let (glyph, style) = super::alerts::look(theme, alert.state);
+            let rank = match alert.state {
+                AlertState::Firing => 4,
+                AlertState::Pending | AlertState::Silenced | AlertState::Resolved => 1,
+            };
+            (glyph, style, rank)
+        }
         Happening::Gauge(_) => (glyphs.dot, theme.dim, 0),
         Happening::Warning { .. } => (glyphs.alert, theme.warn, 1),
         Happening::Stop { .. } => (glyphs.stopped, theme.title, 0),

@@ -3,13 +3,16 @@
 //! A panel is a function from a [`Scene`] to cells of a buffer. It draws inside the area that it is given, whatever its
 //! size, and never panics when that is too small; what does not fit is left out whole, never cut inside a number.
 
+pub mod alerts;
 #[cfg(test)]
 mod chart_tests;
 mod columns;
 pub mod confirm;
 mod counts;
+mod course;
 pub mod events;
 pub mod exemplars;
+mod families;
 pub mod faults;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -29,13 +32,16 @@ pub mod overlay;
 mod own;
 pub mod palette;
 pub mod percentiles;
+pub mod pick;
 pub mod prompt;
 pub mod rates;
 pub mod resources;
+mod row;
 pub mod samples;
 pub mod scenarios;
 pub mod scrubber;
 pub mod steps;
+pub mod targets;
 pub mod timeline;
 
 use ratatui::buffer::Buffer;

@@ -1,39 +1,38 @@
-//! Gauges of the system under test, and the generator's own resources: a row each with its course, value and trend.
+//! Gauges of the system under test, what the operator pinned, and the generator's own resources: a row each with its
+//! course, value and trend.
 //!
-//! In the view of resources both are shown; elsewhere the gauges, or the generator where there are none.
+//! In the view of resources all of them are shown, and below a gauge of several series each of these as far as there is
+//! room; elsewhere the gauges, or the generator where there are none, what is pinned, and in a line which alerts there are.
+
+use std::fmt::Write as _;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::Scene;
-use super::gauge::{Level, Reading, Unit, gauges};
-use super::own;
+use super::families::{self, Family, Gauge};
+use super::gauge::Level;
+use super::row::{self, Layout, Row, wanted};
+use super::{Scene, alerts, own, targets};
 use crate::console::model::View;
-use crate::console::text;
-use crate::console::theme::Theme;
-use crate::console::widget::linear::LinearScale;
-use crate::console::widget::spark::{Place, bars};
-use crate::console::widget::trend::Trend;
+use crate::console::table::first_row;
 use crate::console::widget::{Axis, Canvas};
-use crate::verdict::format;
 
-/// Columns of a value.
-const VALUE: usize = 7;
-/// Columns of a trend: an arrow, a rate of change.
-const TREND: usize = 13;
-/// Columns of a sparkline, at least.
-const LEAST: usize = 6;
-/// Columns of the state at the end: `warn` where there is room, else a sign.
-const STATE: [usize; 2] = [6, 2];
+/// Rows of the generator.
+const GENERATOR_ROWS: usize = own::NAMES.len();
+/// Fewer lines than this say nothing of many series.
+const FEW: usize = 3;
 
-/// What the panel shows: `resources · 5 min`.
+/// What the panel shows: `resources · 1 target down · 5 min`.
 pub fn title(scene: &Scene<'_>) -> String {
     let what = if has_gauges(scene) || scene.ui.view == View::Resources {
         "resources"
     } else {
         "generator"
     };
-    format!("{what} {} {}", scene.theme.glyphs.dot, scene.ui.span.name())
+    let mut parts = vec![what.to_owned()];
+    parts.extend(targets::alarm(scene.history));
+    parts.push(scene.ui.span.name().to_owned());
+    parts.join(&format!(" {} ", scene.theme.glyphs.dot))
 }
 
 fn has_gauges(scene: &Scene<'_>) -> bool {
@@ -47,247 +46,343 @@ pub fn height(scene: &Scene<'_>) -> u16 {
         .history
         .window()
         .map_or(0, |window| window.gauges.len());
-    let lines = if gauges > 0 { gauges } else { GENERATOR_ROWS };
+    let mut lines = if gauges > 0 { gauges } else { GENERATOR_ROWS };
+    if !scene.ui.pinned.is_empty() {
+        lines += 1 + scene.ui.pinned.len();
+    }
+    if alerts::line(scene).is_some() {
+        lines += 1;
+    }
     lines as u16
+}
+
+/// Rows that can be selected in the view: gauges, then what is pinned.
+pub fn rows(scene: &Scene<'_>) -> usize {
+    let window = scene.history.window();
+    window.map_or(0, |window| window.gauges.len()) + scene.ui.pinned.len()
+}
+
+/// The gauge that is selected in the view, and whether its series are shown at this size; `None` where there is nothing
+/// to open.
+pub fn selected(scene: &Scene<'_>, area: Rect) -> Option<(String, bool)> {
+    let page = Page::of(scene, area);
+    let place = scene.ui.row.min(rows(scene).checked_sub(1)?);
+    let gauge = page.gauges.get(place)?;
+    let opened = page.opened(scene, usize::from(area.height));
+    let several = !gauge.series.is_empty();
+    several.then(|| (gauge.row.name.clone(), opened[place] > 0))
 }
 
 /// Draws the panel without a border or a title.
 pub fn draw(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     let mut canvas = Canvas::new(buf, area, &scene.theme.glyphs);
-    let (width, height) = (canvas.width(), canvas.height());
-    if width == 0 || height == 0 {
+    if canvas.width() == 0 || canvas.height() == 0 {
         return;
     }
-    let both = scene.ui.view == View::Resources;
-    let names = names(scene, both);
-    let layout = Layout::new(width, &names, has_gauges(scene));
-    let axis = Axis::new(scene.history, scene.ui.span, layout.cells.max(1));
-    let mut y = 0;
-    if has_gauges(scene) {
-        let readings = gauges(scene, &axis);
-        let own = if both { GENERATOR_ROWS + 2 } else { 0 };
-        // The generator has a fixed number of rows; when there is no room for all, the gauges get theirs first.
-        let room = if height > own + 2 {
-            height - own
-        } else {
-            height
-        };
-        y = draw_rows(scene, &layout, &axis, readings, (0, room), &mut canvas);
+    let page = Page::of(scene, area);
+    match scene.ui.view {
+        View::Resources => page.draw_view(scene, &mut canvas),
+        View::Overview | View::Latency | View::Faults | View::Gates | View::Events => {
+            page.draw_beside(scene, &mut canvas);
+        }
     }
-    if both && y > 0 && y + 3 < height {
-        y += 1;
-        canvas.put(layout.margin, y, "generator", scene.theme.dim);
-        y += 1;
-    } else if both && y > 0 {
-        return;
-    }
-    if both || !has_gauges(scene) {
-        draw_rows(
-            scene,
-            &layout,
-            &axis,
-            own::rows(scene, &axis),
-            (y, height),
-            &mut canvas,
+}
+
+/// One line.
+#[derive(Debug, Clone, PartialEq)]
+enum Line {
+    Row(Row),
+    /// What the rows below it are.
+    Heading(&'static str),
+    /// Series that have no line.
+    More(usize),
+}
+
+/// Everything that could be shown, at one width.
+struct Page {
+    layout: Layout,
+    axis: Axis,
+    gauges: Vec<Gauge>,
+    pinned: Vec<Gauge>,
+}
+
+impl Page {
+    fn of(scene: &Scene<'_>, area: Rect) -> Self {
+        let gauges = families::gauges(scene);
+        let pinned = families::pinned(scene);
+        let view = scene.ui.view == View::Resources;
+        let own = view || gauges.is_empty();
+        let longest = longest(&gauges, view).max(longest(&pinned, view)).max(
+            own::NAMES
+                .iter()
+                .filter(|_| own)
+                .map(|name| name.len())
+                .max()
+                .unwrap_or(0),
         );
-    }
-}
-
-/// Rows of the generator.
-const GENERATOR_ROWS: usize = 7;
-
-fn names(scene: &Scene<'_>, both: bool) -> Vec<String> {
-    let window = scene.history.window();
-    let gauges = window.map_or(&[][..], |window| &window.gauges);
-    let mut names: Vec<String> = gauges.iter().map(|gauge| gauge.name.clone()).collect();
-    if both || names.is_empty() {
-        names.extend(own::NAMES.map(Into::into));
-    }
-    names
-}
-
-/// Which columns there is room for.
-#[derive(Debug, Clone, Copy)]
-struct Layout {
-    margin: usize,
-    name: usize,
-    /// Columns of the sparkline; 0 for none.
-    cells: usize,
-    value: usize,
-    trend: usize,
-    state: usize,
-}
-
-impl Layout {
-    fn new(width: usize, names: &[String], stateful: bool) -> Self {
-        let margin = usize::from(width > 24);
-        let inner = width - 2 * margin.min(width / 2);
-        let longest = names
-            .iter()
-            .map(|name| text::width(name))
-            .max()
-            .unwrap_or(0);
-        let value = VALUE.min(inner);
-        let name = longest
-            .min((inner * 2 / 5).max(8))
-            .min(inner.saturating_sub(value + 1));
-        let rest = inner.saturating_sub(name + 1 + value);
-        let wide = TREND + LEAST + STATE[0] + 1;
-        let state = match (stateful, rest) {
-            (false, _) => 0,
-            (true, rest) if rest >= wide => STATE[0],
-            (true, rest) => STATE[1].min(rest),
-        };
-        let rest = rest - state;
-        let (trend, rest) = match rest.checked_sub(TREND + LEAST + 1) {
-            Some(_) => (TREND, rest - TREND),
-            None => (0, rest),
-        };
-        let cells = if rest > LEAST { rest - 1 } else { 0 };
+        let most = gauges.iter().map(|family| family.series.len()).max();
+        let most = most.filter(|&most| most > 1);
+        let layout = Layout::new(usize::from(area.width), longest, !gauges.is_empty(), most);
+        let axis = Axis::new(scene.history, scene.ui.span, layout.cells.max(1));
+        let mut both = gauges;
+        let count = both.len();
+        both.extend(pinned);
+        let mut gauges = families::read(scene, &axis, &both);
+        let pinned = gauges.split_off(count);
         Self {
-            margin,
-            name,
-            cells,
-            value,
-            trend,
-            state,
+            layout,
+            axis,
+            gauges,
+            pinned,
         }
     }
-}
 
-/// Draws rows between two lines, those in trouble first when there is no room for all. Returns the line after them.
-fn draw_rows(
-    scene: &Scene<'_>,
-    layout: &Layout,
-    axis: &Axis,
-    mut readings: Vec<Reading>,
-    (from, to): (usize, usize),
-    canvas: &mut Canvas<'_>,
-) -> usize {
-    let room = to.saturating_sub(from);
-    let all = readings.len();
-    let shown = if all > room {
-        room.saturating_sub(1).max(room.min(1))
-    } else {
-        all
-    };
-    if shown < all {
-        readings.sort_by_key(|reading| std::cmp::Reverse(reading.level));
-    }
-    for (line, reading) in readings.iter().take(shown).enumerate() {
-        draw_row(scene, layout, axis, reading, from + line, canvas);
-    }
-    let rest = all - shown;
-    if rest > 0 && shown < room {
-        let more = format!("+ {rest} more");
-        canvas.put(layout.margin, from + shown, &more, scene.theme.dim);
-        return from + shown + 1;
-    }
-    from + shown
-}
-
-fn draw_row(
-    scene: &Scene<'_>,
-    layout: &Layout,
-    axis: &Axis,
-    reading: &Reading,
-    y: usize,
-    canvas: &mut Canvas<'_>,
-) {
-    let theme = scene.theme;
-    let style = match reading.level {
-        Level::Good => theme.text,
-        Level::Warn => theme.warn,
-        Level::Crit => theme.bad,
-    };
-    let mut x = layout.margin;
-    canvas.put_cut(x, y, layout.name, &reading.name, theme.text);
-    x += layout.name + 1;
-    if layout.cells > 0 {
-        let ends = reading.ends();
-        let scale = match reading.unit {
-            Unit::Ratio => LinearScale::from_zero(ends.1.max(1.0)),
-            Unit::Seconds | Unit::Cores if ends.0 >= 0.0 => LinearScale::from_zero(ends.1),
-            Unit::Bytes | Unit::Rate | Unit::Count | Unit::Seconds | Unit::Cores => {
-                LinearScale::around(ends.0, ends.1)
-            }
-        };
-        let place = Place { x, y, lines: 1 };
-        let course = theme.series[0];
-        bars(
-            canvas,
-            place,
-            &reading.columns,
-            scale,
-            theme,
-            |_, value| match reading.level_of(value) {
-                Level::Good => course,
-                Level::Warn => theme.warn,
-                Level::Crit => theme.bad,
-            },
-        );
-        if let Some(cell) = scene.ui.cursor.and_then(|tick| axis.cell_of(tick)) {
-            canvas.tint(x + cell, y, theme.selected);
+    /// Beside other panels: a row a gauge, those in trouble first when there is no room for all.
+    fn draw_beside(self, scene: &Scene<'_>, canvas: &mut Canvas<'_>) {
+        let room = canvas.height();
+        let mut rows: Vec<Row> = self.gauges.iter().map(gauge_row).collect();
+        if rows.is_empty() {
+            rows = own::rows(scene, &self.axis)
+                .into_iter()
+                .map(Row::new)
+                .collect();
         }
-        x += layout.cells + 1;
-    }
-    let text = reading.text.clone().unwrap_or_else(format::unknown);
-    canvas.put_right(x, x + layout.value, y, &text, style);
-    x += layout.value;
-    if layout.trend > 0 {
-        let trend = Trend::of(&reading.columns, axis);
-        if let Some((arrow, text)) = trend.and_then(|trend| trend_words(trend, reading.unit, theme))
-        {
-            canvas.put(x + 1, y, arrow, theme.dim);
-            canvas.put_cut(x + 3, y, layout.trend - 3, &text, theme.dim);
-        }
-        x += layout.trend;
-    }
-    if reading.level > Level::Good {
-        let word = if reading.level == Level::Crit {
-            "crit"
+        let mut lines: Vec<Line> = Vec::new();
+        let pinned: Vec<Row> = self.pinned.iter().map(gauge_row).collect();
+        if rows.len() + pinned.len() > room {
+            rows.extend(pinned);
+            rows.sort_by_key(|row| std::cmp::Reverse(row.reading.level));
+            lines.extend(rows.into_iter().map(Line::Row));
         } else {
-            "warn"
-        };
-        match layout.state {
-            0 => {}
-            state if state > word.len() => {
-                canvas.put(x + 1, y, word, style);
-            }
-            state => {
-                canvas.put(x + state - 1, y, theme.glyphs.alert, style);
+            let headed = !pinned.is_empty() && rows.len() + pinned.len() < room;
+            lines.extend(rows.into_iter().map(Line::Row));
+            lines.extend(headed.then_some(Line::Heading("pinned")));
+            lines.extend(pinned.into_iter().map(Line::Row));
+        }
+        let y = self.draw_lines(scene, &lines, 0, (0, room), canvas);
+        if let Some((text, style)) = alerts::line(scene) {
+            let most = canvas.width().saturating_sub(2 * self.layout.margin);
+            // At the bottom, where it stays.
+            if y < room {
+                canvas.put_cut(self.layout.margin, room - 1, most, &text, style);
             }
         }
     }
-}
 
-/// An arrow, and by how much a value changes in an hour, or in a minute when that is more than it has.
-fn trend_words(trend: Trend, unit: Unit, theme: &Theme) -> Option<(&'static str, String)> {
-    let arrow = if trend.per_second > 0.0 {
-        theme.glyphs.up
-    } else {
-        theme.glyphs.down
-    };
-    let hourly = trend.per_second.abs() * 3_600.0;
-    let (amount, per) = if hourly <= trend.level.abs() {
-        (hourly, "h")
-    } else {
-        (hourly / 60.0, "min")
-    };
-    let text = format!("{}/{per}", unit.amount(two_figures(amount, unit)));
-    (text::width(&text) + 3 <= TREND).then_some((arrow, text))
-}
-
-/// A slope is an estimate; more than two figures of it would say more than is known.
-fn two_figures(value: f64, unit: Unit) -> f64 {
-    if value <= 0.0 || !value.is_finite() {
-        return value;
+    /// The view: gauges with their series, what is pinned, the generator.
+    fn draw_view(self, scene: &Scene<'_>, canvas: &mut Canvas<'_>) {
+        let height = canvas.height();
+        let room = self.room(height);
+        let (lines, selected) = self.lines(scene, height);
+        let mut y = self.draw_lines(scene, &lines, selected, (0, room), canvas);
+        if y > 0 {
+            if y + 3 >= height {
+                return;
+            }
+            canvas.put(self.layout.margin, y + 1, "generator", scene.theme.dim);
+            y += 2;
+        }
+        let own = own::rows(scene, &self.axis).into_iter();
+        let own: Vec<Line> = own.map(|reading| Line::Row(Row::new(reading))).collect();
+        self.draw_lines(scene, &own, 0, (y, height), canvas);
     }
-    let prefix = match unit {
-        Unit::Bytes => 1024f64.powf((value.max(1.0).ln() / 1024f64.ln()).floor()),
-        Unit::Seconds | Unit::Ratio | Unit::Rate | Unit::Count | Unit::Cores => 1.0,
-    };
-    let figures = value / prefix;
-    let place = 10f64.powf(figures.log10().floor() - 1.0);
-    (figures / place).round() * place * prefix
+
+    /// Lines that gauges and pinned series take when none is opened.
+    fn closed(&self) -> usize {
+        let headed = usize::from(!self.pinned.is_empty());
+        self.gauges.len() + headed + self.pinned.len()
+    }
+
+    /// Lines of the view that are not the generator's, which has a fixed number of rows; when there is no room for all,
+    /// the gauges get theirs first.
+    fn room(&self, height: usize) -> usize {
+        let own = GENERATOR_ROWS + 2;
+        height.saturating_sub(own).max(self.closed()).min(height)
+    }
+
+    /// For each gauge the lines that its series take, the one included that counts what has none.
+    fn opened(&self, scene: &Scene<'_>, height: usize) -> Vec<usize> {
+        let counts: Vec<usize> = self.gauges.iter().map(|gauge| gauge.series.len()).collect();
+        let asked = self.gauges.iter().map(|gauge| {
+            let asked = scene.ui.opened.get(&gauge.row.name);
+            asked.copied()
+        });
+        let spare = self.room(height).saturating_sub(self.closed());
+        allot(&counts, &asked.collect::<Vec<_>>(), spare)
+    }
+
+    /// The lines of gauges and of what is pinned, and which of them is selected.
+    fn lines(&self, scene: &Scene<'_>, height: usize) -> (Vec<Line>, usize) {
+        let opened = self.opened(scene, height);
+        let can_open = self.gauges.iter().any(|gauge| !gauge.series.is_empty());
+        let last = (self.gauges.len() + self.pinned.len()).saturating_sub(1);
+        let place = scene.ui.row.min(last);
+        let (mut lines, mut selected) = (Vec::new(), 0);
+        for (number, gauge) in self.gauges.iter().chain(&self.pinned).enumerate() {
+            if number == self.gauges.len() {
+                lines.push(Line::Heading("pinned"));
+            }
+            if number == place {
+                selected = lines.len();
+            }
+            lines.push(Line::Row(Row {
+                selected: number == place && can_open,
+                ..gauge_row(gauge)
+            }));
+            let room = opened.get(number).copied().unwrap_or(0);
+            let all = gauge.series.len();
+            let shown = match room {
+                room if room >= all => all,
+                room => room.saturating_sub(1),
+            };
+            lines.extend(gauge.series.iter().take(shown).map(|one| {
+                Line::Row(Row {
+                    below: true,
+                    ..Row::new(one.clone())
+                })
+            }));
+            if room > 0 && shown < all {
+                lines.push(Line::More(all - shown));
+            }
+        }
+        (lines, selected)
+    }
+
+    /// Draws lines between two lines of the canvas, the selected one among them; where not all have room, the last says
+    /// how many rows are not shown. Returns the line after them.
+    fn draw_lines(
+        &self,
+        scene: &Scene<'_>,
+        lines: &[Line],
+        selected: usize,
+        (from, to): (usize, usize),
+        canvas: &mut Canvas<'_>,
+    ) -> usize {
+        let room = to.saturating_sub(from);
+        let shown = match lines.len() {
+            all if all > room => room.saturating_sub(1).max(room.min(1)),
+            all => all,
+        };
+        let first = first_row(Some(selected), lines.len(), shown.max(1));
+        let (mut hidden, mut y) = (Hidden::default(), from);
+        for (number, line) in lines.iter().enumerate() {
+            if number < first || number >= first + shown {
+                hidden.add(line);
+                continue;
+            }
+            let (dim, x) = (scene.theme.dim, self.layout.margin);
+            match line {
+                Line::Row(row) => row::draw(scene, &self.layout, &self.axis, row, y, canvas),
+                Line::Heading(text) => {
+                    canvas.put(x, y, text, dim);
+                }
+                Line::More(count) => {
+                    canvas.put(x + 2, y, &format!("+ {count} more"), dim);
+                }
+            }
+            y += 1;
+        }
+        if hidden.rows > 0 && shown < room {
+            canvas.put(self.layout.margin, y, &hidden.words(), scene.theme.dim);
+            y += 1;
+        }
+        y
+    }
+}
+
+/// Rows that have no room.
+#[derive(Debug, Clone, Copy, Default)]
+struct Hidden {
+    rows: usize,
+    warn: usize,
+    crit: usize,
+}
+
+impl Hidden {
+    fn add(&mut self, line: &Line) {
+        match line {
+            Line::Heading(_) => {}
+            Line::More(count) => self.rows += count,
+            Line::Row(row) => {
+                self.rows += 1;
+                // Its series are counted where they are.
+                match row.reading.level {
+                    Level::Good => {}
+                    Level::Warn => self.warn += usize::from(!row.below),
+                    Level::Crit => self.crit += usize::from(!row.below),
+                }
+            }
+        }
+    }
+
+    fn words(self) -> String {
+        let mut words = format!("+ {} more", self.rows);
+        for (count, word) in [(self.crit, "crit"), (self.warn, "warn")] {
+            if count > 0 {
+                let _ = write!(words, ", {count} {word}");
+            }
+        }
+        words
+    }
+}
+
+/// Columns that the longest name wants.
+fn longest(families: &[Family], view: bool) -> usize {
+    let names = families.iter().flat_map(|family| {
+        let several = Some(family.series.len()).filter(|&count| count > 1);
+        let own = wanted(&family.name, several, false);
+        let below = family.short.iter().filter(move |_| view);
+        below
+            .map(|name| wanted(name, None, true))
+            .chain(std::iter::once(own))
+    });
+    names.max().unwrap_or(0)
+}
+
+fn gauge_row(gauge: &Gauge) -> Row {
+    Row {
+        count: (!gauge.series.is_empty()).then_some(gauge.count),
+        ..Row::new(gauge.row.clone())
+    }
+}
+
+/// Shares lines out among gauges of so many series: first what the operator opened, a few lines each at least, then of
+/// those that he did not close as much as there is room for, the small ones whole.
+fn allot(series: &[usize], asked: &[Option<bool>], spare: usize) -> Vec<usize> {
+    let (mut lines, mut spare) = (vec![0; series.len()], spare);
+    for turn in [Some(true), None] {
+        let mut asking: Vec<usize> = (0..series.len())
+            .filter(|&place| series[place] > 0 && asked[place] == turn)
+            .collect();
+        asking.sort_by_key(|&place| series[place]);
+        for (done, &place) in asking.iter().enumerate() {
+            let wants = series[place];
+            let few = FEW.min(wants);
+            let given = wants.min(spare / (asking.len() - done));
+            lines[place] = match turn {
+                Some(_) => given.max(few),
+                None if given >= few => given,
+                None => 0,
+            };
+            spare = spare.saturating_sub(lines[place]);
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_go_to_what_was_opened_first_and_to_small_gauges_whole() {
+        let none = [None; 3];
+        assert_eq!(allot(&[0, 2, 14], &none, 30), [0, 2, 14]);
+        assert_eq!(allot(&[0, 2, 14], &none, 8), [0, 2, 6]);
+        assert_eq!(allot(&[0, 2, 14], &none, 4), [0, 2, 0]);
+        assert_eq!(allot(&[0, 2, 14], &none, 0), [0, 0, 0]);
+        assert_eq!(allot(&[0, 2, 14], &[None, None, Some(true)], 4), [0, 0, 4]);
+        assert_eq!(allot(&[0, 2, 14], &[None, None, Some(true)], 0), [0, 0, 3]);
+        assert_eq!(allot(&[5, 2, 14], &[Some(false); 3], 40), [0, 0, 0]);
+    }
 }

@@ -18,7 +18,8 @@ use crate::session::dir::EXTENSION;
 impl Console<'_> {
     pub(super) fn execute(&mut self, command: Command) -> Option<Outcome> {
         match command {
-            Command::Wish(wish) => self.wishes.send(wish),
+            Command::Wish(wish) => self.wishes.send(Errand::Wish(wish)),
+            Command::Find(text) => self.wishes.send(Errand::Find(text)),
             Command::Seek { tick } => self.outside.seek(tick),
             Command::Play { speed } => self.outside.play(speed),
             Command::Pause => self.outside.pause(),
@@ -132,10 +133,19 @@ fn write(path: &Path, bytes: &[u8], named: bool) -> std::io::Result<PathBuf> {
     Err(std::io::ErrorKind::AlreadyExists.into())
 }
 
+/// Something that the engine is asked for.
+#[derive(Debug)]
+pub(super) enum Errand {
+    /// A wish; what it did is said.
+    Wish(Wish),
+    /// Names of series that hold these words.
+    Find(String),
+}
+
 /// Wishes on their way to the engine, one after the other, in the order in which they were made.
 #[derive(Debug)]
 pub(super) struct Wishes {
-    way: Option<mpsc::Sender<Wish>>,
+    way: Option<mpsc::Sender<Errand>>,
     done: mpsc::Receiver<()>,
     to: Sender,
 }
@@ -143,7 +153,7 @@ pub(super) struct Wishes {
 impl Wishes {
     /// Starts the thread that sends them; without a control there is nobody to send them to.
     pub(super) fn start(control: Option<Box<dyn Control>>, to: Sender) -> Self {
-        let (way, wishes) = mpsc::channel::<Wish>();
+        let (way, wishes) = mpsc::channel::<Errand>();
         let (ended, done) = mpsc::channel();
         let answers = to.clone();
         let way = control.and_then(|mut control| {
@@ -151,7 +161,13 @@ impl Wishes {
             let started = thread.spawn(move || {
                 for wish in wishes {
                     // Nobody may be there any more to hear the answer; the wish was sent all the same.
-                    let _ = answers.send(Event::Answer(control.wish(&wish)));
+                    let _ = answers.send(match wish {
+                        Errand::Wish(wish) => Event::Answer(control.wish(&wish)),
+                        Errand::Find(text) => match control.series(&text) {
+                            Ok(found) => Event::Series { text, found },
+                            Err(why) => Event::Answer(Err(why)),
+                        },
+                    });
                 }
                 drop(ended);
             });
@@ -160,7 +176,7 @@ impl Wishes {
         Self { way, done, to }
     }
 
-    fn send(&self, wish: Wish) {
+    fn send(&self, wish: Errand) {
         let sent = self.way.as_ref().is_some_and(|way| way.send(wish).is_ok());
         if !sent {
             let why = "there is no window to tell that".to_owned();

@@ -123,6 +123,10 @@ impl Control for Engine {
         self.wishes.send(wish.clone()).unwrap();
         self.answers.recv().unwrap()
     }
+
+    fn series(&mut self, text: &str) -> Result<Vec<String>, String> {
+        Ok(vec![format!("{text}_total")])
+    }
 }
 
 /// A console that runs in a thread.

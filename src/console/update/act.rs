@@ -2,7 +2,7 @@
 
 use super::place::Way;
 use super::playback::{change_speed, faster, freeze, jump_to, rewind, seek, slower, to_the_end};
-use super::{close, play, refuse, say};
+use super::{close, pick, play, refuse, say};
 use crate::console::event::{Command, Form, Speed};
 use crate::console::keymap::Action;
 use crate::console::model::{
@@ -126,6 +126,8 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Command> {
                 (column, true)
             };
         }),
+        Action::Open => open(model),
+        Action::Pin => pick::open(model),
         Action::Copy => vec![Command::Copy(values::of_moment(model))],
         Action::CopySummary => vec![Command::CopySummary],
         Action::Save => vec![Command::Save {
@@ -143,13 +145,21 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Command> {
     }
 }
 
+/// Shows the series of the selected gauge, or no longer.
+fn open(model: &mut Model) -> Vec<Command> {
+    if let Some((gauge, is_open)) = screen::selected_gauge(model) {
+        model.ui.opened.insert(gauge, !is_open);
+    }
+    Vec::new()
+}
+
 /// Changes what is shown, and nothing outside.
 fn quiet(model: &mut Model, change: impl FnOnce(&mut Model)) -> Vec<Command> {
     change(model);
     Vec::new()
 }
 
-fn show(model: &mut Model, overlay: Overlay) -> Vec<Command> {
+pub(super) fn show(model: &mut Model, overlay: Overlay) -> Vec<Command> {
     quiet(model, |model| {
         model.ui.overlay = overlay;
         model.ui.scroll = 0;
@@ -172,7 +182,7 @@ fn prompt(asks: Asks, text: &str) -> Overlay {
 }
 
 /// Why nothing can be asked of the window.
-fn forbidden(model: &Model) -> Option<&'static str> {
+pub(super) fn forbidden(model: &Model) -> Option<&'static str> {
     let deck = &model.decks[0];
     match deck.kind {
         Kind::Replay => Some("this is a recording: nothing can be asked of it"),

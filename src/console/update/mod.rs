@@ -5,6 +5,7 @@
 //! history.
 
 mod act;
+mod pick;
 mod place;
 mod playback;
 #[cfg(test)]
@@ -46,7 +47,7 @@ fn fitting(history: &History) -> Span {
 fn take_in(model: &mut Model, event: Event) -> Vec<Command> {
     match event {
         Event::Key(key) => return typed::key(model, key),
-        Event::Paste(text) => typed::paste(model, &text),
+        Event::Paste(text) => return typed::paste(model, &text),
         Event::Resize(columns, rows) => model.ui.size = (columns, rows),
         Event::Records {
             deck,
@@ -84,6 +85,7 @@ fn take_in(model: &mut Model, event: Event) -> Vec<Command> {
                 deck.log.drain(..surplus);
             }
         }
+        Event::Series { text, found } => pick::answered(model, &text, found),
         Event::Answer(said) | Event::Done(said) => say(model, said),
     }
     Vec::new()

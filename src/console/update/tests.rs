@@ -376,3 +376,59 @@ fn every_action_has_a_name_of_its_own_and_a_key() {
     names.dedup();
     assert_eq!(names.len(), crate::console::keymap::ACTIONS.len());
 }
+
+#[test]
+fn a_recorded_series_is_found_by_a_few_letters_pinned_here_and_unpinned() {
+    for mut model in [testing::model(20), replay()] {
+        press(&mut model, &["P"]);
+        type_line(&mut model, "mem 8080");
+        let pinned = r#"process_resident_memory_bytes{instance="127.0.0.1:8080",job="shop"}"#;
+        assert_eq!(model.ui.pinned, [pinned]);
+        assert!(matches!(model.ui.overlay, Overlay::None));
+        // What is pinned comes first.
+        press(&mut model, &["P", "enter"]);
+        assert!(model.ui.pinned.is_empty());
+    }
+}
+
+#[test]
+fn the_engine_is_asked_for_series_as_one_types_and_what_is_not_recorded_is_pinned_for_everybody() {
+    let mut model = testing::model(20);
+    assert_eq!(press(&mut model, &["P"]), [Command::Find(String::new())]);
+    assert_eq!(press(&mut model, &["q", "z"]), [Command::Find("qz".into())]);
+    let series = |text: &str, found: &[&str]| Event::Series {
+        text: text.into(),
+        found: found.iter().map(|&name| name.into()).collect(),
+    };
+    update(&mut model, series("q", &["too_late"]));
+    update(&mut model, series("qz", &["qz_total{a=\"1\"}", "qz_bytes"]));
+    let Overlay::Pick { found, .. } = &model.ui.overlay else {
+        panic!("the search is closed");
+    };
+    assert_eq!(*found, ["qz_total{a=\"1\"}", "qz_bytes"]);
+    let expr = "rate(qz_total{a=\"1\"}[1m])".to_owned();
+    assert_eq!(
+        press(&mut model, &["enter"]),
+        [Command::Wish(Wish::Pin { expr })]
+    );
+    assert!(model.ui.pinned.is_empty());
+    // A recording has nobody to ask.
+    assert_eq!(press(&mut replay(), &["P", "q"]), []);
+}
+
+#[test]
+fn enter_closes_the_series_of_the_selected_gauge_and_opens_them_again() {
+    let mut model = testing::model(680);
+    model.ui.size = (120, 36);
+    press(&mut model, &["3", "enter"]);
+    assert!(model.ui.opened.is_empty());
+    for _ in 0..4 {
+        press(&mut model, &["j"]);
+    }
+    press(&mut model, &["enter"]);
+    assert_eq!(model.ui.opened.get("worker cpu"), Some(&false));
+    press(&mut model, &["enter"]);
+    assert_eq!(model.ui.opened.get("worker cpu"), Some(&true));
+    press(&mut model, &["1", "enter"]);
+    assert_eq!(model.ui.opened.get("worker cpu"), Some(&true));
+}

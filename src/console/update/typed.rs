@@ -5,7 +5,7 @@ use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler as _;
 
 use super::act::{self, act};
-use super::{close, place, play, playback, refuse, say};
+use super::{close, pick, place, play, playback, refuse, say};
 use crate::console::event::{Command, Form, Speed};
 use crate::console::keymap::{ACTIONS, Action, When};
 use crate::console::model::{Asks, Kind, Menu, Model, Overlay, Span};
@@ -49,6 +49,11 @@ pub(super) fn key(model: &mut Model, key: KeyEvent) -> Vec<Command> {
             completions,
             chosen,
         } => palette(model, key, input, &completions, chosen),
+        Overlay::Pick {
+            input,
+            found,
+            chosen,
+        } => pick::key(model, key, input, found, chosen),
         Overlay::Prompt { asks, input } => prompt(model, key, asks, input),
         Overlay::Confirm { question, answers } => {
             let typed = match key.code {
@@ -69,14 +74,19 @@ pub(super) fn key(model: &mut Model, key: KeyEvent) -> Vec<Command> {
 }
 
 /// Text that was pasted goes where text is typed.
-pub(super) fn paste(model: &mut Model, text: &str) {
+pub(super) fn paste(model: &mut Model, text: &str) -> Vec<Command> {
     let text: String = text.chars().filter(|c| !c.is_control()).collect();
     match &mut model.ui.overlay {
         Overlay::Palette { input, .. } | Overlay::Prompt { input, .. } => {
             *input = format!("{}{text}", input.value()).into();
         }
+        Overlay::Pick { input, .. } => {
+            let input = format!("{}{text}", input.value()).into();
+            return pick::look(model, input);
+        }
         Overlay::None | Overlay::Help | Overlay::Confirm { .. } | Overlay::Menu(_) => {}
     }
+    Vec::new()
 }
 
 /// What a key asks for now; where it means nothing now, what it would ask for elsewhere, to say why not.
@@ -95,7 +105,7 @@ fn action(model: &Model, key: KeyEvent) -> Option<Action> {
 }
 
 /// Escape, and what a person presses who wants out.
-fn leaves(key: KeyEvent) -> bool {
+pub(super) fn leaves(key: KeyEvent) -> bool {
     key.code == KeyCode::Esc
         || (key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL))
 }

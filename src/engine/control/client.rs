@@ -138,6 +138,15 @@ impl Client {
         Ok(lines.join("\n"))
     }
 
+    /// Asks for the names of scraped series that hold these words.
+    ///
+    /// # Errors
+    /// When the engine refused, or no answer came.
+    pub fn series(&mut self, text: &str) -> Result<Vec<String>, SendError> {
+        let text = text.to_owned();
+        self.ask(&Wish::Series { text }).map(|answer| answer.series)
+    }
+
     /// Asks how the window stands.
     ///
     /// # Errors
