@@ -348,6 +348,10 @@ impl History {
                 {
                     gauges.push((**gauge).clone());
                 }
+                // Gauges that come by themselves are not news.
+                if event.by.is_none() {
+                    return;
+                }
             }
             Happening::Scenario { .. }
             | Happening::Load { .. }

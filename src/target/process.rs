@@ -3,6 +3,7 @@
 //! Nothing flows in. What cannot be read is left out, never reported as 0.
 
 use std::fs;
+use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::time::{ClockId, clock_gettime};
@@ -34,8 +35,14 @@ pub fn open_fds() -> Option<usize> {
     )
 }
 
-/// When the process began, s since 1970.
+/// When the process began, s since 1970. Computed once: from one moment to the next it would come out a little
+/// different, and look like a restart.
 pub fn start_time() -> Option<f64> {
+    static START: OnceLock<Option<f64>> = OnceLock::new();
+    *START.get_or_init(read_start_time)
+}
+
+fn read_start_time() -> Option<f64> {
     // `starttime` is the 22nd field of `stat`, in clock ticks after boot: Linux shows user space 100 a second. The
     // second field may hold spaces and parentheses, so fields are counted from the last parenthesis.
     let stat = fs::read_to_string("/proc/self/stat").ok()?;

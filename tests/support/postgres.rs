@@ -82,7 +82,7 @@ impl Postgres {
         postgres
     }
 
-    /// A postgres_exporter of it.
+    /// A `postgres_exporter` of it.
     pub fn exporter(&self) -> Daemon {
         let source = format!(
             "DATA_SOURCE_NAME=postgresql://postgres@127.0.0.1:{}/postgres?sslmode=disable",

@@ -136,7 +136,15 @@ impl Core {
                     Some(ask) => self.on_ask(ask),
                     None => return,
                 },
-                _ = look.tick() => self.look(),
+                _ = look.tick() => {
+                    self.look();
+                    // Some metrics are there only after the first request.
+                    for target in 0..self.targets.len() {
+                        if self.targets[target].plan.auto {
+                            self.recognize(target);
+                        }
+                    }
+                }
             }
         }
     }
@@ -316,13 +324,12 @@ impl Core {
             return;
         };
         let taken = live.endpoint.take(scrape, &self.wanted, &mut self.book);
+        let fresh = taken.fresh;
         let name = live.place.instance.clone();
         let target = live.target;
-        let fresh = taken.fresh;
         self.take(target, &name, taken);
         if fresh && self.targets[target].plan.auto {
-            // That nothing fits is no news: nobody asked.
-            let _ = self.use_sets(target, None);
+            self.recognize(target);
         }
         if self.book.was_full() {
             let said = self.targets[target].full.update(Some(String::new()));

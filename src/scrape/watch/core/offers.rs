@@ -2,10 +2,16 @@
 
 use super::Core;
 use crate::scrape::Labels;
+use crate::scrape::promql::Query;
 use crate::scrape::sets::gauges_for;
 use crate::session::record::GaugePlan;
 
 impl Core {
+    /// Shows the gauges of every set that fits a target of its own accord: that none does is no news.
+    pub(super) fn recognize(&mut self, target: usize) {
+        let _ = self.use_sets(target, None);
+    }
+
     /// Shows the gauges of every set that fits a target. Says what is shown.
     pub(super) fn use_sets(&mut self, target: usize, by: Option<&str>) -> Result<String, String> {
         let name = self.targets[target].plan.name.clone();
@@ -14,13 +20,22 @@ impl Core {
         let has = |metric: &str| seen.iter().any(|metrics| metrics.contains(metric));
         // For all endpoints of the target at once: each has a series of its own.
         let labels = Labels::new([("job", name.as_str())]);
+        let scraped = self.targets.iter().filter(|of| of.discovery.is_some());
+        let alone = scraped.count() == 1;
         let mut plans = Vec::new();
         let mut sets = Vec::new();
         for set in self.sets.matching(has) {
             sets.push(set.name.clone());
             for gauge in gauges_for(set, &labels, target) {
+                if !is_there(&gauge.expr, has) {
+                    continue;
+                }
                 plans.push(GaugePlan {
-                    name: gauge_name(&name, &gauge.name),
+                    name: if alone {
+                        gauge.name.clone()
+                    } else {
+                        gauge_name(&name, &gauge.name)
+                    },
                     of: Some(name.clone()),
                     expr: gauge.expr.clone(),
                     unit: gauge.unit.name().to_owned(),
@@ -42,6 +57,16 @@ impl Core {
             sets.join(", ")
         ))
     }
+}
+
+/// Whether all metrics of an expression are there: a gauge of what an exporter does not have would stay empty.
+fn is_there(expr: &str, has: impl Fn(&str) -> bool) -> bool {
+    // A test reads every expression that is shipped; one's own that cannot be read is told when it is added.
+    let Ok(query) = Query::parse(expr) else {
+        return true;
+    };
+    let mut selectors = query.selectors().iter();
+    selectors.all(|selector| selector.metric().is_none_or(&has))
 }
 
 /// The gauge's own name, with the target's in front unless it begins with that.
