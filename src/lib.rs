@@ -12,7 +12,7 @@
 //!   │  engine   │ ─────────▶ │ session file │ ──────▶ │ console │  live, rewound, or a year later
 //!   └───────────┘            └──────────────┘         └─────────┘
 //!        ▲                          │
-//!       load                        └──▶ history ──▶ verdict ──▶ report
+//!    load, scrape                   └──▶ history ──▶ verdict ──▶ report
 //! ```
 //!
 //! # Words
@@ -31,7 +31,8 @@
 //! - [`load`]: pacing, workers, journeys, the protocol driver. Start at [`load::fleet`].
 //! - [`engine`]: the window itself: [`engine::conductor`] decides what is asked, [`engine::recorder`] writes it down,
 //!   [`engine::control`] is how people reach it, and [`engine::detach`] lets it outlive their terminal.
-//! - [`scrape`]: what the system under test says of itself: expositions, `PromQL` over them, alerts.
+//! - [`scrape`]: what the system under test says of itself: expositions, `PromQL` over them, alerts. Start at [`scrape::watch`], and at
+//!   [`scrape::recorded`] for how a recording is asked.
 //! - [`history`], [`verdict`], [`report`]: from records to a judgement; pure functions.
 //! - [`console`]: what is seen: [`console::model`] is the screen as data, [`console::update()`] what keys and records do to
 //!   it, [`console::screen`] how it looks, [`console::feed`] where it comes from.

@@ -6,14 +6,16 @@
 mod support;
 
 use std::collections::HashSet;
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
 
 use stormdeck::profile::model::Gauge;
 use stormdeck::scrape::Labels;
 use stormdeck::scrape::sets::{Sets, gauges_for};
 use stormdeck::target::Options;
-use support::daemons::{Prometheus, get, node_exporter};
+use support::daemons::{Daemon, Prometheus, get, node_exporter};
 use support::postgres::Postgres;
-use support::wait_for;
+use support::{free_port, wait_for};
 
 /// Waits until a target is scraped, and gives the names of its sets and their gauges for it.
 fn offered(prometheus: &Prometheus, job: &str, instance: &str) -> (Vec<String>, Vec<Gauge>) {
@@ -107,4 +109,52 @@ fn postgres_exporter_shows_the_database() {
     let (sets, gauges) = offered(&prometheus, "pg", &exporter.address);
     assert_eq!(sets, ["postgres"]);
     all_have_values(&prometheus, &gauges, &[]);
+}
+
+#[test]
+fn redis_exporter_shows_the_store() {
+    let redis = Redis::start();
+    let address = format!("redis://127.0.0.1:{}", redis.port);
+    let exporter = Daemon::start("prometheus-redis-exporter", "/", |listen, _| {
+        vec![
+            format!("--web.listen-address={listen}"),
+            format!("--redis.addr={address}"),
+        ]
+    });
+    let prometheus = Prometheus::scraping(&[("redis", &exporter.address, "/metrics")]);
+    let (sets, gauges) = offered(&prometheus, "redis", &exporter.address);
+    assert_eq!(sets, ["redis"]);
+    // It has no limit on its memory, and nobody has asked it for a key yet.
+    all_have_values(
+        &prometheus,
+        &gauges,
+        &["redis memory of limit", "redis hits"],
+    );
+}
+
+/// A Redis that keeps nothing, ended on drop.
+struct Redis {
+    child: Child,
+    port: u16,
+}
+
+impl Redis {
+    fn start() -> Self {
+        let port = free_port();
+        let child = Command::new("redis-server")
+            .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+            .args(["--port", &port.to_string()])
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("the package redis-server is installed");
+        wait_for("Redis", || TcpStream::connect(("127.0.0.1", port)).ok());
+        Self { child, port }
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
