@@ -20,7 +20,8 @@
 //! A **profile** is a TOML file that describes a **window**, one run from start to verdict. A **session** is the recording
 //! of a window. A **scenario** is a stream of work: an *open* model (arrivals at a rate) or a *closed* one (a number of
 //! users). A **journey** is what one arrival or user does, an ordered list of **steps**. A **phase** is a stretch of the
-//! window with a load factor of its own. A **gate** is an expectation that the verdict counts. A **record** is one entry of
+//! window with a load factor of its own. A **target** is scraped; a **gauge** is a number that
+//! a `PromQL` expression draws from it. A **gate** is an expectation that the verdict counts. A **record** is one entry of
 //! the session, a **tick** the recording interval. **Response time** runs from the moment a request was *due* to its last
 //! byte, **service time** from the moment it was really sent; the difference is what coordinated omission hides.
 //!

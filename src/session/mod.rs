@@ -34,14 +34,18 @@
 //! | --- | --- | --- |
 //! | `key` | first line of every frame | [`record::Key`]: version, names, values of all series, hash of the frame before |
 //! | `window` | second line of the first frame | [`record::Window`]: what is being run |
-//! | `tick` | once a tick | [`record::Tick`]: scenarios, steps with their histograms, the generator, series that changed |
-//! | `event` | when it happens | [`record::Event`]: phases, commands, gates, marks |
+//! | `tick` | once a tick | [`record::Tick`]: scenarios, steps with their histograms, the generator, gauges that changed, scrapes |
+//! | `event` | when it happens | [`record::Event`]: phases, commands, gates, marks, alerts, targets that come and go |
 //! | `sample` | when it happens | [`record::Sample`]: the first answer of a new kind of error |
 //! | `gap` | before the next tick | [`record::Gap`]: ticks that are not in the file, and why |
 //! | `end` | last line | [`record::End`]: why the window ended |
 //!
 //! **Key.** With it a frame stands alone: indices in its lines refer to `names`, and series that no tick of the frame
 //! mentions have the value in `series`. `v` is the major version of the format; a reader refuses a higher one.
+//!
+//! **Scrapes.** A tick holds those that ended in it ([`record::ScrapeTick`]): when each began, and the recorded series that
+//! changed. A series has a sample in every scrape of its endpoint while it has a value, so that samples, and whatever is
+//! computed from them, come back to the digit.
 //!
 //! **Trailer.** A zstd skippable frame with the magic number `0x184D2A53`: the sums of the frame and where it began, see
 //! [`trailer`]. Readers hop from the end of the file to its beginning from one to the next. Its histograms have 2

@@ -253,3 +253,24 @@ fn two_consoles_drive_one_window_and_see_the_same() {
     bob.send("q");
     assert_eq!(bob.ends(SOON), code);
 }
+
+#[test]
+fn a_series_that_is_scraped_is_found_pinned_and_shown() {
+    let watched =
+        "[[target]]\nname = \"shop\"\nurl = \"embedded://shop/metrics\"\nevery = \"1s\"\n";
+    let place = Place::running(&format!("{LONG}\n{watched}"));
+    let mut tape = place.tape();
+    let mut pty = place.console(["attach"]);
+    pty.send("3");
+    pty.shows("targets");
+    pty.shows("up ");
+    pty.send("P");
+    pty.send("resident");
+    pty.shows("process_resident_memory_bytes");
+    pty.send("\r");
+    let pinned = tape.event("the gauge", |what| matches!(what, Happening::Gauge(_)));
+    assert!(pinned.by.is_some_and(|by| by.starts_with("ops@")));
+    // Its value, in its unit.
+    pty.shows("MiB");
+    pty.shows("process_resident_memory_bytes");
+}
