@@ -18,16 +18,7 @@ use super::labels::NAME;
 use super::names::Book;
 use super::promql::Selector;
 use crate::profile::model::is_selector;
-use crate::session::record::{Instance, Number, ScrapeTick};
-
-/// What an endpoint says of itself, whatever its body says.
-const OWN: [&str; 5] = [
-    "up",
-    "scrape_duration_seconds",
-    "scrape_samples_scraped",
-    "scrape_bad_lines",
-    "scrape_intervals_missed_total",
-];
+use crate::session::record::{Instance, Number, OF_SCRAPES as OWN, ScrapeTick};
 
 /// Series beyond four times those of a body, and so many more, are let go of.
 const SPARE: usize = 1_000;

@@ -17,17 +17,9 @@ use crate::console::table::{Cell, Column, Table};
 use crate::console::text::{clean, note};
 use crate::console::theme::Theme;
 use crate::history::History;
-use crate::session::record::{Happening, Names};
+use crate::session::record::{Happening, Names, OF_SCRAPES as OWN};
 use crate::verdict::format;
 
-/// What a scrape says of itself, by the names that Prometheus has for it.
-const OWN: [&str; 5] = [
-    "up",
-    "scrape_duration_seconds",
-    "scrape_samples_scraped",
-    "scrape_bad_lines",
-    "scrape_intervals_missed_total",
-];
 const UP: usize = 0;
 const TOOK: usize = 1;
 const SAMPLES: usize = 2;

@@ -18,7 +18,7 @@ pub use happening::{Decision, Event, FaultState, Happening};
 pub use plan::{
     FaultPlan, GatePlan, GaugePlan, ModelName, PhasePlan, ScenarioPlan, TargetPlan, Window,
 };
-pub use scrape::{Alert, AlertState, Instance, ScrapeTick};
+pub use scrape::{Alert, AlertState, Instance, OF_SCRAPES, ScrapeTick};
 pub use tick::{
     Bottleneck, ErrorKind, Exemplar, GeneratorTick, Sample, ScenarioState, ScenarioTick, StepTick,
     Tick,

@@ -13,10 +13,18 @@ pub struct Instance {
     pub instance: String,
 }
 
-/// A successful or failed scrape that ended in a tick.
-///
-/// What it says of itself are series as well, under the names that Prometheus has for them: `up`,
-/// `scrape_duration_seconds`, `scrape_samples_scraped`, and besides `scrape_bad_lines`.
+/// The series by which a scrape tells of itself: whether it succeeded (1 or 0), how long it took, how many samples it
+/// brought, as Prometheus names them; besides how many lines were bad, and how many intervals were left out so far because
+/// a scrape had taken longer than one.
+pub const OF_SCRAPES: [&str; 5] = [
+    "up",
+    "scrape_duration_seconds",
+    "scrape_samples_scraped",
+    "scrape_bad_lines",
+    "scrape_intervals_missed_total",
+];
+
+/// A successful or failed scrape that ended in a tick. What it says of itself are series as well: [`OF_SCRAPES`].
 ///
 /// A series has a sample in every scrape from the one that gave it a value up to the one that took it away: its value
 /// is named only when it changed, and its time is `at` unless `stamped` says otherwise. That is how samples come back
