@@ -17,6 +17,7 @@ use super::{COULD_NOT, print, tell};
 use crate::profile::units::parse_duration;
 use crate::scrape::Labels;
 use crate::scrape::asked::{self, At, Courses, Span};
+use crate::scrape::exposition::printed;
 use crate::scrape::promql::{Query, Refused, Value};
 use crate::session::Reader;
 use crate::verdict::format;
@@ -188,16 +189,6 @@ fn vector(value: &Value) -> Vec<(Labels, f64)> {
     }
 }
 
-/// As Prometheus writes a value.
-fn text(value: f64) -> String {
-    match value {
-        value if value.is_nan() => "NaN".into(),
-        f64::INFINITY => "+Inf".into(),
-        f64::NEG_INFINITY => "-Inf".into(),
-        value => format!("{value}"),
-    }
-}
-
 fn name(labels: &Labels) -> String {
     if labels.is_empty() {
         "value".into()
@@ -213,7 +204,7 @@ fn instant_table(at: &At) -> String {
         out.push_str("no series\n");
     }
     for (labels, value) in vector {
-        let _ = writeln!(out, "{}  {}", name(&labels), text(value));
+        let _ = writeln!(out, "{}  {}", name(&labels), printed(value));
     }
     out
 }
@@ -221,7 +212,7 @@ fn instant_table(at: &At) -> String {
 fn instant_json(at: &At) -> String {
     let series: Vec<_> = vector(&at.value)
         .into_iter()
-        .map(|(labels, value)| json!({ "labels": object(&labels), "value": text(value) }))
+        .map(|(labels, value)| json!({ "labels": object(&labels), "value": printed(value) }))
         .collect();
     format!("{}\n", json!({ "at": seconds(at.at), "series": series }))
 }
@@ -232,7 +223,7 @@ fn range_json(courses: &Courses) -> String {
         .map(|(labels, course)| {
             let values = course
                 .iter()
-                .map(|&(at, value)| json!([seconds(at), text(value)]));
+                .map(|&(at, value)| json!([seconds(at), printed(value)]));
             json!({ "labels": object(labels), "values": values.collect::<Vec<_>>() })
         })
         .collect();
@@ -259,7 +250,7 @@ fn range_table(courses: &Courses) -> String {
     for (labels, course) in courses {
         let _ = writeln!(out, "{}", name(labels));
         for &(at, value) in course {
-            let _ = writeln!(out, "  {}  {}", format::clock(at), text(value));
+            let _ = writeln!(out, "  {}  {}", format::clock(at), printed(value));
         }
     }
     out
@@ -304,7 +295,7 @@ fn chart(courses: &Courses) -> String {
         let _ = writeln!(out, "{}", line.trim_end());
     }
     for ((labels, points), mark) in shown.iter().zip(MARKS) {
-        let _ = writeln!(out, "{mark} {}  {}", name(labels), text(last(points)));
+        let _ = writeln!(out, "{mark} {}  {}", name(labels), printed(last(points)));
     }
     if more > 0 {
         let _ = writeln!(out, "and {more} more");

@@ -118,7 +118,8 @@ pub fn tell(names: &Names, window: Option<&Window>, what: &Happening) -> Words {
             let of = names.instances.get(*instance);
             let who = of.map_or_else(|| (instance + 1).to_string(), target_words);
             match (*up, text.is_empty()) {
-                (true, _) => Words::of_sign("target up", who),
+                (true, true) => Words::of_sign("target up", who),
+                (true, false) => Words::of_sign("target", format!("{who} ({})", clean(text))),
                 (false, true) => Words::of_sign("target down", who),
                 (false, false) => Words::of_sign("target down", format!("{who} ({})", clean(text))),
             }

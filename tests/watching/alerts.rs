@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::support::daemons::{self, Daemon, Prometheus};
 use crate::support::{free_port, wait_for};
-use crate::{Running, course, is_event, names, profile};
+use crate::{Running, course, is_event, names, profile, run};
 
 /// A Prometheus with an alert that pends for a second and fires as long as its rules say so, which are read again on
 /// request.
@@ -117,4 +117,23 @@ fn a_server_that_is_not_there_is_told_and_the_window_goes_on() {
     assert!(down["text"].as_str().unwrap().contains("listens"), "{down}");
     wait_for("more ticks", || window.ctl(&["status"]).ok());
     window.end();
+}
+
+#[test]
+fn a_server_that_never_answers_holds_nothing_up() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let dir = TempDir::new().unwrap();
+    let watched = format!(
+        "[[target]]\nname = \"prom\"\nprometheus = \"http://{}\"\nevery = \"200ms\"\ntimeout = \"300ms\"\n\
+         [[gauge]]\nname = \"x\"\nexpr = \"up\"\n",
+        listener.local_addr().unwrap()
+    );
+    let records = run(dir.path(), &profile(3, &watched));
+    let told: Vec<&Value> = records.iter().filter(|r| is_event(r, "target")).collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0]["text"].as_str().unwrap().contains("300ms"),
+        "{told:?}"
+    );
+    assert!(records.iter().filter(|r| r["k"] == "tick").count() >= 14);
 }

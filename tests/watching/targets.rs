@@ -164,14 +164,12 @@ fn a_body_that_changes_and_has_bad_lines_is_read_as_far_as_it_is_good() {
     let dir = TempDir::new().unwrap();
     let watched = watch("odd", &odd, "record = [\"a\"]");
     let records = run(dir.path(), &profile(3, &watched));
-    let warned = records
+    let told = records
         .iter()
-        .find(|record| is_event(record, "warning"))
+        .find(|record| is_event(record, "target"))
         .unwrap();
-    assert!(
-        warned["text"].as_str().unwrap().contains("line 2"),
-        "{warned}"
-    );
+    assert!(told["text"].as_str().unwrap().contains("line 2"), "{told}");
+    assert_eq!(told["up"], true);
     let a = r#"a{instance="ADDRESS",job="odd"}"#.replace("ADDRESS", &odd);
     assert_eq!(course_of_up(&records, &a), Some(1.0));
 }
@@ -241,12 +239,12 @@ fn a_clock_that_is_off_is_measured_and_told_once() {
     let records = run(dir.path(), &profile(2, &watch("late", &late, "")));
     let told: Vec<&str> = records
         .iter()
-        .filter(|record| is_event(record, "warning"))
+        .filter(|record| is_event(record, "target"))
         .filter_map(|record| record["text"].as_str())
         .collect();
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(
-        told[0].contains("clock of target `late`") && told[0].contains("behind ours"),
+        told[0].contains("its clock is") && told[0].contains("behind ours"),
         "{told:?}"
     );
 }

@@ -1,6 +1,6 @@
 //! What a scrape said, for people and for programs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use crate::scrape::Labels;
 use crate::scrape::exposition::cache::Point;
 use crate::scrape::exposition::{Format, Kind, family, printed};
 use crate::scrape::labels::NAME;
+use crate::scrape::sets::Sets;
 
 /// How much of a help text is shown.
 const HELP: usize = 70;
@@ -77,6 +78,7 @@ pub(super) fn text(outcome: &Outcome, every: bool) -> String {
     }
     if outcome.error.is_none() {
         metrics(&mut out, outcome, every);
+        known_as(&mut out, outcome);
     }
     bad_lines(&mut out, outcome);
     if let Some(error) = &outcome.error {
@@ -149,6 +151,27 @@ fn metrics(out: &mut String, outcome: &Outcome, every: bool) {
     if !metrics.is_empty() {
         out.push('\n');
     }
+}
+
+/// Which shipped gauges a window would show of it.
+fn known_as(out: &mut String, outcome: &Outcome) {
+    let points = outcome.scraped.points.iter();
+    let names: HashSet<&str> = points
+        .map(|point| outcome.series[point.id as usize].name())
+        .collect();
+    let sets = Sets::shipped();
+    let known = sets.matching(|name| names.contains(name));
+    if known.is_empty() {
+        return;
+    }
+    let sets: Vec<&str> = known.iter().map(|set| set.name.as_str()).collect();
+    let gauges = known.iter().map(|set| set.gauges.len()).sum();
+    let _ = writeln!(
+        out,
+        "recognized: {}; `auto = true` in its [[target]] shows {}\n",
+        sets.join(", "),
+        count(gauges, "gauge")
+    );
 }
 
 fn bad_lines(out: &mut String, outcome: &Outcome) {

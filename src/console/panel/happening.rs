@@ -31,9 +31,8 @@ pub fn sign(theme: &Theme, what: &Happening) -> Sign {
         Happening::Extend { .. } => (glyphs.dot, theme.warn, 0),
         Happening::Hold { on: true } => (glyphs.stopped, theme.warn, 0),
         Happening::Hold { on: false } => (glyphs.runs, theme.text, 0),
-        Happening::Gate { holds: true, .. } | Happening::Target { up: true, .. } => {
-            (glyphs.yes, theme.good, 0)
-        }
+        Happening::Gate { holds: true, .. } => (glyphs.yes, theme.good, 0),
+        Happening::Target { up: true, text, .. } if text.is_empty() => (glyphs.yes, theme.good, 0),
         Happening::Gate { holds: false, .. } => (glyphs.no, theme.bad, 4),
         Happening::Fault { state, .. } => {
             let (style, rank) = match state {
@@ -54,7 +53,7 @@ pub fn sign(theme: &Theme, what: &Happening) -> Sign {
         },
         Happening::Generator { causes } if causes.is_empty() => (glyphs.yes, theme.good, 0),
         Happening::Generator { .. } => (glyphs.alert, theme.bad, 3),
-        Happening::Target { up: false, .. } => (glyphs.alert, theme.warn, 2),
+        Happening::Target { .. } => (glyphs.alert, theme.warn, 2),
         Happening::Alert(alert) => {
             let (glyph, style) = super::alerts::look(theme, alert.state);
             let rank = match alert.state {

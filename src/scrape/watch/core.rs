@@ -325,9 +325,8 @@ impl Core {
         };
         let taken = live.endpoint.take(scrape, &self.wanted, &mut self.book);
         let fresh = taken.fresh;
-        let name = live.place.instance.clone();
         let target = live.target;
-        self.take(target, &name, taken);
+        self.take(taken);
         if fresh && self.targets[target].plan.auto {
             self.recognize(target);
         }
@@ -343,7 +342,7 @@ impl Core {
         }
     }
 
-    fn take(&mut self, target: usize, instance: &str, taken: Taken) {
+    fn take(&mut self, taken: Taken) {
         let index = taken.tick.of;
         self.keep(taken.tick);
         if let Some(turned) = taken.turned {
@@ -353,10 +352,12 @@ impl Core {
                 text: turned.err().unwrap_or_default(),
             });
         }
-        if let Some(bad) = taken.bad {
-            let name = &self.targets[target].plan.name;
-            let text = format!("target `{name}` ({instance}): {bad}");
-            self.warn(text);
+        if let Some(text) = taken.bad {
+            self.note(Happening::Target {
+                instance: index,
+                up: true,
+                text,
+            });
         }
     }
 
@@ -400,8 +401,7 @@ impl Core {
         let taken = health.answered(at, took, error, &mut self.book);
         let changes = told.map_or(Vec::new(), |told| of.standing.update(told));
         let beyond = of.standing.beyond;
-        let instance = of.instance.clone();
-        self.take(target, &instance, taken);
+        self.take(taken);
         for alert in changes {
             self.note(Happening::Alert(Box::new(alert)));
         }
@@ -431,12 +431,16 @@ impl Core {
             return;
         }
         let way = if ahead > 0.0 { "ahead of" } else { "behind" };
-        let text = format!(
-            "the clock of target `{}` ({instance}) is {:.1} s {way} ours: its times are its own",
-            of.plan.name,
-            ahead.abs()
-        );
-        self.warn(text);
+        let text = format!("its clock is {:.1} s {way} ours", ahead.abs());
+        let instance = self.book.instance(Instance {
+            target: of.plan.name.clone(),
+            instance: instance.to_owned(),
+        });
+        self.note(Happening::Target {
+            instance,
+            up: true,
+            text,
+        });
     }
 }
 

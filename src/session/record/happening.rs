@@ -92,13 +92,13 @@ pub enum Happening {
         /// Why; empty when it recovered.
         causes: Vec<Bottleneck>,
     },
-    /// A target could not be reached any more, or could again.
+    /// A target could not be reached any more, or could again; or something about it is worth a word.
     Target {
         /// Its index in `names.instances`.
         instance: usize,
         /// Whether it answers.
         up: bool,
-        /// Why not. Empty when it does.
+        /// Why not; of one that answers, what is odd about it: bad lines, a clock that is off. Empty when nothing is.
         #[serde(default, skip_serializing_if = "String::is_empty")]
         text: String,
     },
