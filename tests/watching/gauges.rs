@@ -146,6 +146,14 @@ fn a_series_is_found_and_pinned_while_the_window_runs() {
     assert!(wrong.contains("rate"), "{wrong}");
     let none = window.ctl(&["gauges", "shp"]).unwrap_err();
     assert!(none.contains("did you mean `shop`?"), "{none}");
+    let offer = window.wait("the offer", |record| is_event(record, "target"));
+    assert!(
+        offer["text"]
+            .as_str()
+            .unwrap()
+            .contains("`gauges shop` shows"),
+        "{offer}"
+    );
     let said = window.ctl(&["gauges", "shop"]).unwrap();
     assert!(said.contains("gauges more"), "{said}");
     let event = window.wait("the pin", |record| is_event(record, "gauge"));

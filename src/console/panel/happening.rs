@@ -53,7 +53,8 @@ pub fn sign(theme: &Theme, what: &Happening) -> Sign {
         },
         Happening::Generator { causes } if causes.is_empty() => (glyphs.yes, theme.good, 0),
         Happening::Generator { .. } => (glyphs.alert, theme.bad, 3),
-        Happening::Target { .. } => (glyphs.alert, theme.warn, 2),
+        Happening::Target { up: true, .. } => (glyphs.dot, theme.warn, 1),
+        Happening::Target { up: false, .. } => (glyphs.alert, theme.warn, 2),
         Happening::Alert(alert) => {
             let (glyph, style) = super::alerts::look(theme, alert.state);
             let rank = match alert.state {

@@ -326,9 +326,12 @@ impl Core {
         let taken = live.endpoint.take(scrape, &self.wanted, &mut self.book);
         let fresh = taken.fresh;
         let target = live.target;
+        let index = taken.tick.of;
         self.take(taken);
-        if fresh && self.targets[target].plan.auto {
-            self.recognize(target);
+        match (fresh, self.targets[target].plan.auto) {
+            (true, true) => self.recognize(target),
+            (true, false) => self.offer(target, index),
+            (false, _) => {}
         }
         if self.book.was_full() {
             let said = self.targets[target].full.update(Some(String::new()));

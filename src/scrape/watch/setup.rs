@@ -48,6 +48,8 @@ pub struct OfTarget {
     pub health: Option<Endpoint>,
     /// Of a server: host and port.
     pub instance: String,
+    /// Whether gauges were offered for it.
+    pub offered: bool,
     /// Whether series of it are left out.
     pub full: Trouble,
     /// Whether alerts of it are left out.
@@ -114,6 +116,7 @@ impl Setup {
             standing: Standing::default(),
             health: None,
             instance: server.map_or_else(String::new, |url| instance_of(url.reveal())),
+            offered: false,
             full: Trouble::default(),
             many_alerts: Trouble::default(),
             clocks_off: HashSet::new(),

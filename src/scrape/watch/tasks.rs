@@ -13,7 +13,7 @@ use url::Url;
 
 use crate::scrape::alerts;
 use crate::scrape::api::{self, Told};
-use crate::scrape::client::{Client, Fetched};
+use crate::scrape::client::{Client, FetchError, Fetched};
 use crate::session::record::Alert;
 
 /// Queries of one server at a time.
@@ -221,6 +221,8 @@ async fn report_alerts(
             "asked for its alerts, it answers with status {}",
             answer.status
         )),
+        // Others that answer queries as Prometheus does have their rules elsewhere.
+        Err(FetchError::Status(404)) => Ok(Vec::new()),
         Err(error) => Err(error.to_string()),
     };
     let report = Report::Alerts {

@@ -98,7 +98,8 @@ pub enum Happening {
         instance: usize,
         /// Whether it answers.
         up: bool,
-        /// Why not; of one that answers, what is odd about it: bad lines, a clock that is off. Empty when nothing is.
+        /// Why not; of one that answers, what is to be said of it: bad lines, a clock that is
+        /// off, gauges that it could be shown by. Empty when nothing is.
         #[serde(default, skip_serializing_if = "String::is_empty")]
         text: String,
     },

@@ -51,18 +51,22 @@ impl Core {
         self.add_gauge(plan, by)
     }
 
+    /// Whether there is a gauge of this name.
+    pub(super) fn has_gauge(&self, name: &str) -> bool {
+        self.gauges.iter().any(|gauge| gauge.name() == name)
+            || self
+                .remote
+                .iter()
+                .any(|remote| remote.naming.name() == name)
+    }
+
     /// Shows a gauge from now on, and records what it needs.
     pub(super) fn add_gauge(
         &mut self,
         plan: GaugePlan,
         by: Option<String>,
     ) -> Result<GaugePlan, String> {
-        let known = self.gauges.iter().any(|gauge| gauge.name() == plan.name)
-            || self
-                .remote
-                .iter()
-                .any(|remote| remote.naming.name() == plan.name);
-        if known {
+        if self.has_gauge(&plan.name) {
             return Err(format!("there is a gauge `{}` already", plan.name));
         }
         let gauge = Gauge::new(&plan.name, plan.of.as_deref(), &plan.expr)

@@ -1,10 +1,13 @@
 //! Gauges for what is recognized: the sets that fit what a target was seen to have.
 
+use std::collections::HashSet;
+
 use super::Core;
+use crate::profile::model::GaugeSet;
 use crate::scrape::Labels;
 use crate::scrape::promql::Query;
 use crate::scrape::sets::gauges_for;
-use crate::session::record::GaugePlan;
+use crate::session::record::{GaugePlan, Happening};
 
 impl Core {
     /// Shows the gauges of every set that fits a target of its own accord: that none does is no news.
@@ -12,30 +15,57 @@ impl Core {
         let _ = self.use_sets(target, None);
     }
 
+    /// Says once of a target that there are gauges for it.
+    pub(super) fn offer(&mut self, target: usize, instance: usize) {
+        let sets = self.fitting(target);
+        let of = &mut self.targets[target];
+        if sets.is_empty() || std::mem::replace(&mut of.offered, true) {
+            return;
+        }
+        let (name, what) = (of.plan.name.clone(), names(&sets));
+        self.note(Happening::Target {
+            instance,
+            up: true,
+            text: format!("it is {what}; `gauges {name}` shows its gauges, `auto = true` always"),
+        });
+    }
+
+    /// The sets that fit what a target has.
+    fn fitting(&self, target: usize) -> Vec<GaugeSet> {
+        let metrics = self.metrics(target);
+        let fitting = self.sets.matching(|metric| has(&metrics, metric));
+        fitting.into_iter().cloned().collect()
+    }
+
+    /// The names of the metrics of each endpoint of a target.
+    fn metrics(&self, target: usize) -> Vec<HashSet<&str>> {
+        let of = self.endpoints.values().filter(|live| live.target == target);
+        of.map(|live| live.endpoint.metrics()).collect()
+    }
+
     /// Shows the gauges of every set that fits a target. Says what is shown.
     pub(super) fn use_sets(&mut self, target: usize, by: Option<&str>) -> Result<String, String> {
         let name = self.targets[target].plan.name.clone();
-        let of = self.endpoints.values().filter(|live| live.target == target);
-        let seen: Vec<_> = of.map(|live| live.endpoint.metrics()).collect();
-        let has = |metric: &str| seen.iter().any(|metrics| metrics.contains(metric));
+        let metrics = self.metrics(target);
         // For all endpoints of the target at once: each has a series of its own.
         let labels = Labels::new([("job", name.as_str())]);
         let scraped = self.targets.iter().filter(|of| of.discovery.is_some());
         let alone = scraped.count() == 1;
         let mut plans = Vec::new();
-        let mut sets = Vec::new();
-        for set in self.sets.matching(has) {
-            sets.push(set.name.clone());
+        let sets = self.fitting(target);
+        for set in &sets {
             for gauge in gauges_for(set, &labels, target) {
-                if !is_there(&gauge.expr, has) {
+                let named = if alone {
+                    gauge.name.clone()
+                } else {
+                    gauge_name(&name, &gauge.name)
+                };
+                if self.has_gauge(&named) || !is_there(&gauge.expr, |metric| has(&metrics, metric))
+                {
                     continue;
                 }
                 plans.push(GaugePlan {
-                    name: if alone {
-                        gauge.name.clone()
-                    } else {
-                        gauge_name(&name, &gauge.name)
-                    },
+                    name: named,
                     of: Some(name.clone()),
                     expr: gauge.expr.clone(),
                     unit: gauge.unit.name().to_owned(),
@@ -49,14 +79,20 @@ impl Core {
         }
         let mut shown = 0;
         for plan in plans {
-            // One that is there already stays.
             shown += usize::from(self.add_gauge(plan, by.map(ToOwned::to_owned)).is_ok());
         }
-        Ok(format!(
-            "`{name}` is {}: {shown} gauges more",
-            sets.join(", ")
-        ))
+        Ok(format!("`{name}` is {}: {shown} gauges more", names(&sets)))
     }
+}
+
+/// Whether any endpoint has a metric.
+fn has(metrics: &[HashSet<&str>], metric: &str) -> bool {
+    metrics.iter().any(|of| of.contains(metric))
+}
+
+fn names(sets: &[GaugeSet]) -> String {
+    let names: Vec<&str> = sets.iter().map(|set| set.name.as_str()).collect();
+    names.join(", ")
 }
 
 /// Whether all metrics of an expression are there: a gauge of what an exporter does not have would stay empty.
