@@ -3,6 +3,7 @@
 //! In: records, through a bounded queue. Out: the session file. The policy when the disk cannot keep up: the record is
 //! dropped and counted, the window goes on, and the file says what is missing. Nothing on the sending side ever waits.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::process::thread_cpu_time;
-use crate::session::record::{End, Gap, Names, Record};
+use crate::session::record::{End, Gap, Names, Number, Record, ScrapeTick, Tick};
 use crate::session::{AppendError, Writer};
 
 /// Records that may wait for the disk: about two minutes of ticks.
@@ -47,10 +48,54 @@ struct Figures {
     cpu_us: AtomicU64,
 }
 
-/// Ticks that did not fit into the queue and are not yet in the file as a gap.
+/// Ticks that did not fit into the queue: which of them are not yet in the file as a gap, and what their series came to,
+/// which the next tick has to say, since a tick names only what changed.
 #[derive(Debug, Default)]
 struct Dropped {
     range: Option<(u64, u64)>,
+    series: BTreeMap<usize, Option<Number>>,
+    /// By endpoint.
+    scrapes: BTreeMap<usize, Changes>,
+}
+
+/// What the series of an endpoint came to.
+#[derive(Debug, Default)]
+struct Changes {
+    at: u64,
+    series: BTreeMap<usize, Option<Number>>,
+    stamped: BTreeMap<usize, i64>,
+}
+
+impl Dropped {
+    /// Remembers what a tick says that is lost.
+    fn keep(&mut self, tick: &Tick) {
+        let from = self.range.map_or(tick.n, |(from, _)| from);
+        self.range = Some((from, tick.n));
+        self.series.extend(tick.series.iter().copied());
+        for scrape in &tick.scrapes {
+            let changes = self.scrapes.entry(scrape.of).or_default();
+            changes.at = scrape.at;
+            changes.series.extend(scrape.series.iter().copied());
+            changes.stamped.extend(scrape.stamped.iter().copied());
+        }
+    }
+
+    /// Has the next tick say it.
+    fn complete(&mut self, tick: &mut Tick) {
+        if !self.series.is_empty() {
+            let mut series = std::mem::take(&mut self.series);
+            series.extend(tick.series.iter().copied());
+            tick.series = series.into_iter().collect();
+        }
+        let scrapes = std::mem::take(&mut self.scrapes).into_iter();
+        let before = scrapes.map(|(of, changes)| ScrapeTick {
+            of,
+            at: changes.at,
+            series: changes.series.into_iter().collect(),
+            stamped: changes.stamped.into_iter().collect(),
+        });
+        tick.scrapes.splice(0..0, before);
+    }
 }
 
 impl Recorder {
@@ -101,7 +146,7 @@ impl Recorder {
     }
 
     /// Hands a record over. Never waits: a full queue drops the record, which is counted and later recorded as a gap.
-    pub fn record(&mut self, record: Record) {
+    pub fn record(&mut self, mut record: Record) {
         if let Some((from, to)) = self.dropped.range {
             let gap = Record::Gap(Gap {
                 from,
@@ -112,10 +157,12 @@ impl Recorder {
                 self.dropped.range = None;
             }
         }
+        if let Record::Tick(tick) = &mut record {
+            self.dropped.complete(tick);
+        }
         if let Err(Record::Tick(tick)) = self.send(record) {
             self.figures.lost.fetch_add(1, Ordering::Relaxed);
-            let from = self.dropped.range.map_or(tick.n, |(from, _)| from);
-            self.dropped.range = Some((from, tick.n));
+            self.dropped.keep(&tick);
         }
     }
 
@@ -205,4 +252,46 @@ fn write_all(mut writer: Writer, items: &Receiver<Item>, figures: &Figures) -> W
         );
     }
     writer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lost_ticks_said_of_series_is_said_by_the_next() {
+        let number = |value: f64| Some(Number(value));
+        let scrape = |at, series: &[(usize, Option<Number>)]| ScrapeTick {
+            of: 3,
+            at,
+            series: series.to_vec(),
+            stamped: Vec::new(),
+        };
+        let tick = |n, series: &[(usize, Option<Number>)], scrapes: Vec<ScrapeTick>| Tick {
+            n,
+            series: series.to_vec(),
+            scrapes,
+            ..Tick::default()
+        };
+        let mut dropped = Dropped::default();
+        dropped.keep(&tick(
+            5,
+            &[(0, number(1.0)), (1, number(2.0))],
+            vec![scrape(50, &[(7, number(7.0)), (8, number(8.0))])],
+        ));
+        dropped.keep(&tick(6, &[(1, None)], vec![scrape(60, &[(8, None)])]));
+        assert_eq!(dropped.range, Some((5, 6)));
+        let mut next = tick(
+            7,
+            &[(0, number(3.0))],
+            vec![scrape(70, &[(9, number(9.0))])],
+        );
+        dropped.complete(&mut next);
+        assert_eq!(next.series, [(0, number(3.0)), (1, None)]);
+        let missed = scrape(60, &[(7, number(7.0)), (8, None)]);
+        assert_eq!(next.scrapes, [missed, scrape(70, &[(9, number(9.0))])]);
+        let mut later = tick(8, &[], Vec::new());
+        dropped.complete(&mut later);
+        assert_eq!(later, tick(8, &[], Vec::new()), "it is said once");
+    }
 }
