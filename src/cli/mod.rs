@@ -59,7 +59,7 @@ enum Command {
     /// Say what a profile would do, or what is wrong with it
     #[command(after_help = check::EXIT_STATUS)]
     Check(check::Args),
-    /// Ask a recording with `PromQL`: `stormdeck query 'rate(http_requests_total[1m])' --range`
+    /// Ask a recording with `PromQL`: `stormdeck query 'rate(hits_total[1m])' --range`
     Query(query::Args),
     /// List running and recorded sessions, newest first
     Ls(ls::Args),

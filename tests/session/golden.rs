@@ -21,7 +21,7 @@ fn golden(name: &str) -> PathBuf {
 
 /// Every kind of record, in two frames.
 fn expected() -> Vec<Record> {
-    let mut sim = Sim::new(2, 4, 5, 20_260_101);
+    let mut sim = Sim::new(2, 4, 5, 20_260_101).before_scrapes();
     let mut records = sim.records(62);
     records.push(Record::Gap(Gap {
         from: 63,
@@ -33,7 +33,7 @@ fn expected() -> Vec<Record> {
 }
 
 fn write_golden(path: &Path) {
-    let mut writer = Writer::create(path, Sim::new(2, 4, 5, 0).names()).unwrap();
+    let mut writer = Writer::create(path, Sim::new(2, 4, 5, 0).before_scrapes().names()).unwrap();
     for record in expected() {
         writer.append(&record).unwrap();
     }

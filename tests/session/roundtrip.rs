@@ -140,7 +140,7 @@ fn a_seek_knows_of_every_series_what_reading_from_the_beginning_knows() {
             Record::Key(key) => whole.resize(key.names.series.len(), None),
             Record::Tick(tick) => {
                 before.push(whole.clone());
-                for (series, value) in tick.series {
+                for (series, value) in tick.changes() {
                     whole[series] = value;
                 }
             }
