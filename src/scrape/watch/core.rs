@@ -55,6 +55,8 @@ pub struct Core {
     reported: mpsc::Receiver<Report>,
     started: bool,
     sets: Sets,
+    /// The metrics that each expression of a set needs. Reading one costs milliseconds, which the load would feel.
+    needs: HashMap<String, Vec<String>>,
 }
 
 /// An endpoint that is scraped.
@@ -104,6 +106,7 @@ impl Core {
             reported,
             started: false,
             sets: setup.sets,
+            needs: HashMap::new(),
         };
         this.recorded.reach_at_least(this.wanted.reach());
         this

@@ -46,13 +46,14 @@ impl Core {
     /// Shows the gauges of every set that fits a target. Says what is shown.
     pub(super) fn use_sets(&mut self, target: usize, by: Option<&str>) -> Result<String, String> {
         let name = self.targets[target].plan.name.clone();
-        let metrics = self.metrics(target);
         // For all endpoints of the target at once: each has a series of its own.
         let labels = Labels::new([("job", name.as_str())]);
         let scraped = self.targets.iter().filter(|of| of.discovery.is_some());
         let alone = scraped.count() == 1;
         let mut plans = Vec::new();
         let sets = self.fitting(target);
+        let mut needs = std::mem::take(&mut self.needs);
+        let metrics = self.metrics(target);
         for set in &sets {
             for gauge in gauges_for(set, &labels, target) {
                 let named = if alone {
@@ -60,8 +61,14 @@ impl Core {
                 } else {
                     gauge_name(&name, &gauge.name)
                 };
-                if self.has_gauge(&named) || !is_there(&gauge.expr, |metric| has(&metrics, metric))
-                {
+                if self.has_gauge(&named) {
+                    continue;
+                }
+                let needs = needs
+                    .entry(gauge.expr.clone())
+                    .or_insert_with_key(|expr| metrics_of(expr));
+                // A gauge of what an exporter does not have would stay empty.
+                if !needs.iter().all(|metric| has(&metrics, metric)) {
                     continue;
                 }
                 plans.push(GaugePlan {
@@ -74,6 +81,7 @@ impl Core {
                 });
             }
         }
+        self.needs = needs;
         if sets.is_empty() {
             return Err(format!("`{name}` is nothing that gauges are known for"));
         }
@@ -95,14 +103,14 @@ fn names(sets: &[GaugeSet]) -> String {
     names.join(", ")
 }
 
-/// Whether all metrics of an expression are there: a gauge of what an exporter does not have would stay empty.
-fn is_there(expr: &str, has: impl Fn(&str) -> bool) -> bool {
+/// The names of the metrics that an expression reads.
+fn metrics_of(expr: &str) -> Vec<String> {
     // A test reads every expression that is shipped; one's own that cannot be read is told when it is added.
-    let Ok(query) = Query::parse(expr) else {
-        return true;
-    };
-    let mut selectors = query.selectors().iter();
-    selectors.all(|selector| selector.metric().is_none_or(&has))
+    let query = Query::parse(expr).ok();
+    let selectors = query.iter().flat_map(Query::selectors);
+    selectors
+        .filter_map(|selector| selector.metric().map(ToOwned::to_owned))
+        .collect()
 }
 
 /// The gauge's own name, with the target's in front unless it begins with that.
