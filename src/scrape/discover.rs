@@ -117,7 +117,15 @@ impl Discovery {
                         let hosts = group.targets.iter();
                         hosts.map(|host| place(many, &self.labels, host, &group.labels))
                     });
-                    seen.places = places.collect();
+                    // Said once for each time that the file changes: an address that is none would be tried for ever.
+                    let (places, odd): (Vec<_>, Vec<_>) =
+                        places.partition(|place| Url::parse(place.url.reveal()).is_ok());
+                    let odd = odd.iter().map(|place| {
+                        let path = path.display();
+                        format!("`{}` in `{path}` is no address; it is left out", place.url)
+                    });
+                    said.extend(odd);
+                    seen.places = places;
                     seen.wrong = None;
                 }
                 Err(why) if seen.wrong.as_ref() != Some(&why) => {

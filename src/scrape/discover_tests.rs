@@ -90,3 +90,15 @@ fn lists_in_files_come_go_and_change_as_the_files_do() {
     assert_eq!(discovery.refresh(), Vec::<String>::new());
     assert_eq!(discovery.places().len(), 1);
 }
+
+#[test]
+fn an_address_that_is_none_is_told_once_and_left_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let list = dir.path().join("a.json");
+    std::fs::write(&list, r#"[{"targets": ["a b:1", "c:2"]}]"#).unwrap();
+    let mut discovery = Discovery::new(&target("file_sd = [\"a.json\"]", dir.path()));
+    let said = discovery.refresh();
+    assert!(said.len() == 1 && said[0].contains("a b:1"), "{said:?}");
+    assert_eq!(discovery.refresh(), Vec::<String>::new());
+    assert_eq!(discovery.places().len(), 1);
+}
