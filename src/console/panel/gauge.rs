@@ -2,6 +2,7 @@
 
 use crate::console::widget::Column;
 use crate::profile::expect::Cmp;
+use crate::profile::model::GaugeUnit;
 use crate::profile::units;
 use crate::verdict::format;
 
@@ -47,14 +48,7 @@ impl Unit {
 
     /// By the name of a metric: what Prometheus' conventions have at its end.
     pub fn of_metric(name: &str) -> Self {
-        let name = name.strip_suffix("_total").unwrap_or(name);
-        let moment = name.ends_with("_time_seconds") || name.ends_with("_timestamp_seconds");
-        match name.rsplit('_').next() {
-            Some("bytes") => Self::Bytes,
-            Some("seconds") if !moment => Self::Seconds,
-            Some("ratio") => Self::Ratio,
-            Some(_) | None => Self::Count,
-        }
+        Self::of(GaugeUnit::of_metric(name).name())
     }
 
     /// A value as it is written.

@@ -158,6 +158,19 @@ impl Level {
 }
 
 impl GaugeUnit {
+    /// By the name of a metric, which has its unit at its end or in front of `_total`
+    /// (<https://prometheus.io/docs/practices/naming/>). A moment counts in seconds and is no length of time.
+    pub fn of_metric(name: &str) -> Self {
+        let name = name.strip_suffix("_total").unwrap_or(name);
+        let moment = name.ends_with("_time_seconds") || name.ends_with("_timestamp_seconds");
+        match name.rsplit('_').next() {
+            Some("bytes") => Self::Bytes,
+            Some("seconds") if !moment => Self::Seconds,
+            Some("ratio") => Self::Ratio,
+            Some(_) | None => Self::Count,
+        }
+    }
+
     /// The words of the session: `per second`, and nothing for a plain number.
     pub fn name(self) -> &'static str {
         match self {

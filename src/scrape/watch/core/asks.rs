@@ -1,6 +1,7 @@
 //! What people ask while targets are watched: which series there are, and to show one.
 
 use super::{Core, FOUND};
+use crate::profile::model::GaugeUnit;
 use crate::scrape::gauge::Gauge;
 use crate::scrape::watch::Ask;
 use crate::session::record::{GaugePlan, Happening};
@@ -45,7 +46,7 @@ impl Core {
         let plan = GaugePlan {
             name: expr.to_owned(),
             expr: expr.to_owned(),
-            unit: unit_of(expr).to_owned(),
+            unit: unit_of(expr).name().to_owned(),
             ..GaugePlan::default()
         };
         self.add_gauge(plan, by)
@@ -82,21 +83,16 @@ impl Core {
     }
 }
 
-/// What an expression counts in, by the convention for the names of metrics
-/// (<https://prometheus.io/docs/practices/naming/>): a unit at the end of a name, or in front of `_total`.
-fn unit_of(expr: &str) -> &'static str {
+/// What an expression counts in, by the name of the metric that it begins with; a rate of seconds is a share of one.
+fn unit_of(expr: &str) -> GaugeUnit {
     let is_rate = expr.starts_with("rate(") || expr.starts_with("irate(");
     let end = expr.find(['{', '[']).unwrap_or(expr.len());
     let name = &expr[..end];
     let name = name.rsplit('(').next().unwrap_or(name);
-    let bare = name.trim_end_matches("_total");
-    match bare.rsplit('_').next() {
-        _ if is_rate && name.ends_with("seconds_total") => "ratio",
-        Some("bytes") => "bytes",
-        _ if is_rate => "per second",
-        Some("seconds") => "seconds",
-        Some("ratio") => "ratio",
-        Some(_) | None => "",
+    match GaugeUnit::of_metric(name) {
+        GaugeUnit::Seconds if is_rate => GaugeUnit::Ratio,
+        GaugeUnit::Count if is_rate => GaugeUnit::PerSecond,
+        unit => unit,
     }
 }
 
@@ -109,7 +105,7 @@ mod tests {
         let cases = [
             ("process_resident_memory_bytes", "bytes"),
             (r#"node_filesystem_size_bytes{mountpoint="/"}"#, "bytes"),
-            ("process_start_time_seconds", "seconds"),
+            ("process_start_time_seconds", ""),
             ("rate(http_requests_total[1m])", "per second"),
             ("rate(process_cpu_seconds_total[1m])", "ratio"),
             ("rate(node_network_receive_bytes_total[1m])", "bytes"),
@@ -118,7 +114,7 @@ mod tests {
             ("sum by (pod) (x_bytes)", ""),
         ];
         for (expr, unit) in cases {
-            assert_eq!(unit_of(expr), unit, "{expr}");
+            assert_eq!(unit_of(expr).name(), unit, "{expr}");
         }
     }
 }
