@@ -96,17 +96,6 @@ const FLOWS: [FlowMetric; 9] = [
     ),
 ];
 
-/// Every state of a fault.
-const FAULT_STATES: [FaultState; 7] = [
-    FaultState::Armed,
-    FaultState::Injecting,
-    FaultState::Active,
-    FaultState::Reverting,
-    FaultState::Recovering,
-    FaultState::Recovered,
-    FaultState::Failed,
-];
-
 /// Every cause of a bottleneck, and its word.
 const CAUSES: [(Bottleneck, &str); 5] = [
     (Bottleneck::SentLate, "sent_late"),
@@ -308,7 +297,7 @@ fn faults(fold: &Fold, page: &mut Page) {
     let help = "1 for the state that the fault is in, 0 for the others.";
     let mut family = page.family("stormdeck_fault_state", Kind::Gauge, help);
     for (plan, fault) in plans.iter().zip(&fold.faults) {
-        for state in FAULT_STATES {
+        for state in FaultState::ALL {
             let labels = labels(&[("fault", &plan.name), ("state", state.name())]);
             family.count(&labels, u64::from(fault.state == state));
         }

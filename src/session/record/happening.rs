@@ -147,6 +147,17 @@ pub enum FaultState {
 }
 
 impl FaultState {
+    /// Every state, in the order in which a fault goes through them.
+    pub const ALL: [Self; 7] = [
+        Self::Armed,
+        Self::Injecting,
+        Self::Active,
+        Self::Reverting,
+        Self::Recovering,
+        Self::Recovered,
+        Self::Failed,
+    ];
+
     /// The word used in the file, on the screen and in reports.
     pub fn name(self) -> &'static str {
         match self {
