@@ -45,6 +45,7 @@ pub mod alarm;
 pub mod cli;
 pub mod console;
 pub mod engine;
+pub mod fault;
 pub mod history;
 pub mod load;
 pub mod profile;

@@ -6,8 +6,8 @@
 use super::text::clean;
 use crate::history::History;
 use crate::session::record::{
-    AlertState, Decision, Event, FaultState, GatePlan, Happening, Instance, ModelName, Names,
-    ScenarioState, Window,
+    AlertState, Decision, Effect, Event, FaultState, GatePlan, Happening, Instance, Ledger,
+    ModelName, Names, ScenarioState, Window,
 };
 use crate::verdict::format;
 use crate::verdict::generator::cause_words;
@@ -40,6 +40,12 @@ impl Words {
             short: because(word.to_owned(), &text),
             text,
         }
+    }
+
+    /// The same, done against a guard rail.
+    fn insisted(mut self) -> Self {
+        self.text.push_str(" (forced)");
+        self
     }
 
     /// The kind, then what it is about: `gate failed  errors < 2% (3.1%)`.
@@ -97,7 +103,23 @@ pub fn tell(names: &Names, window: Option<&Window>, what: &Happening) -> Words {
             let word = if *holds { "gate holds" } else { "gate failed" };
             Words::of_sign(word, format!("{text} ({})", clean(value)))
         }
-        Happening::Fault { fault, state, text } => fault_words(window, *fault, *state, text),
+        Happening::Fault {
+            fault,
+            state,
+            text,
+            forced,
+        } => {
+            let words = fault_words(window, *fault, *state, text);
+            if *forced { words.insisted() } else { words }
+        }
+        Happening::Undo { fault, .. } => Words::of_sign("way back", fault_name(window, *fault)),
+        Happening::Effect(effect) => Words::of_sign("effect", effect_words(window, effect)),
+        Happening::Output { fault, text } => {
+            let line = text.lines().last().unwrap_or_default();
+            let text = format!("{}: {}", fault_name(window, *fault), clean(line));
+            Words::of_sign("output", text)
+        }
+        Happening::Ledger(ledger) => Words::of_sign("ledger", ledger_words(ledger)),
         Happening::Mark { text } => Words::of_sign("mark", clean(text).into_owned()),
         Happening::SignOff { decision, text } => {
             let word = match decision {
@@ -182,11 +204,7 @@ fn load_words(
 }
 
 fn fault_words(window: Option<&Window>, fault: usize, state: FaultState, why: &str) -> Words {
-    let plan = window.and_then(|window| window.faults.get(fault));
-    let name = plan.map_or_else(
-        || (fault + 1).to_string(),
-        |plan| clean(&plan.name).into_owned(),
-    );
+    let name = fault_name(window, fault);
     let word = match state {
         FaultState::Armed => "fault armed",
         FaultState::Injecting => "fault goes in",
@@ -201,6 +219,35 @@ fn fault_words(window: Option<&Window>, fault: usize, state: FaultState, why: &s
         short: because(format!("{name} {}", state.name()), why),
         text: because(name, why),
     }
+}
+
+fn fault_name(window: Option<&Window>, fault: usize) -> String {
+    let plan = window.and_then(|window| window.faults.get(fault));
+    plan.map_or_else(
+        || (fault + 1).to_string(),
+        |plan| clean(&plan.name).into_owned(),
+    )
+}
+
+fn effect_words(window: Option<&Window>, effect: &Effect) -> String {
+    let name = fault_name(window, effect.fault);
+    let touched = format!("{} of {} touched", effect.affected, effect.seen);
+    match (effect.seen, effect.text.is_empty()) {
+        (0, true) => format!("{name}: none seen"),
+        (0, false) => format!("{name}: {}", clean(&effect.text)),
+        (_, true) => format!("{name}: {touched}"),
+        (_, false) => format!("{name}: {touched}, {}", clean(&effect.text)),
+    }
+}
+
+fn ledger_words(ledger: &Ledger) -> String {
+    format!(
+        "{}: {} acknowledged, {} lost, {} twice",
+        clean(&ledger.name),
+        ledger.acknowledged,
+        ledger.lost,
+        ledger.duplicated
+    )
 }
 
 fn because(text: String, why: &str) -> String {
@@ -259,6 +306,7 @@ mod tests {
             fault: 6,
             state: FaultState::Failed,
             text: "no\u{1b}pe".into(),
+            forced: false,
         });
         assert_eq!(fault.whole(), "fault failed  7: no pe");
         assert_eq!(fault.short, "7 failed: no pe");

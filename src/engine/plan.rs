@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::profile::Profile;
 use crate::profile::model::{
-    Fault, FaultDriver, Gate, Model, Scenario, Scope, Severity, Target, TargetSource, ToxicKind,
+    Fault, FaultDriver, Gate, Model, Scenario, Scope, Severity, Target, TargetSource,
 };
 use crate::profile::plan::whereabouts;
 use crate::session::record::{
@@ -191,32 +191,25 @@ fn gate_plan(gate: &Gate) -> GatePlan {
 }
 
 fn fault_plan(fault: &Fault) -> FaultPlan {
-    let kind = match &fault.driver {
-        FaultDriver::Exec { .. } => "command".to_owned(),
-        FaultDriver::Proxy { toxics, .. } => {
-            let kinds: Vec<&str> = toxics.iter().map(|toxic| toxic_name(&toxic.kind)).collect();
-            kinds.join(" + ")
-        }
+    let members = match &fault.driver {
+        FaultDriver::Group { faults, .. } => faults.clone(),
+        FaultDriver::Proxy { .. }
+        | FaultDriver::Toxiproxy { .. }
+        | FaultDriver::Http { .. }
+        | FaultDriver::Exec { .. }
+        | FaultDriver::Process { .. }
+        | FaultDriver::Stress(_)
+        | FaultDriver::Network(_) => Vec::new(),
     };
     FaultPlan {
         name: fault.name.clone(),
         key: fault.key,
-        kind,
+        kind: fault.driver.kind(),
         max_us: micros(fault.max),
         recover_within_us: fault.recover_within.map(micros),
-    }
-}
-
-/// The word that a profile has for it.
-fn toxic_name(kind: &ToxicKind) -> &'static str {
-    match kind {
-        ToxicKind::Latency { .. } => "latency",
-        ToxicKind::Bandwidth { .. } => "bandwidth",
-        ToxicKind::SlowClose { .. } => "slow_close",
-        ToxicKind::Timeout { .. } => "timeout",
-        ToxicKind::ResetPeer { .. } => "reset_peer",
-        ToxicKind::Slicer { .. } => "slicer",
-        ToxicKind::LimitData { .. } => "limit_data",
+        detect: fault.detect.clone(),
+        service: fault.service.clone(),
+        members,
     }
 }
 

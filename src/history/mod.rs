@@ -359,6 +359,10 @@ impl History {
             | Happening::Hold { .. }
             | Happening::Gate { .. }
             | Happening::Fault { .. }
+            | Happening::Undo { .. }
+            | Happening::Effect(_)
+            | Happening::Output { .. }
+            | Happening::Ledger(_)
             | Happening::Mark { .. }
             | Happening::SignOff { .. }
             | Happening::Generator { .. }

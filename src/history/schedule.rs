@@ -142,6 +142,10 @@ impl Schedule {
             | Happening::Gate { .. }
             | Happening::Fault { .. }
             | Happening::Mark { .. }
+            | Happening::Undo { .. }
+            | Happening::Effect(_)
+            | Happening::Output { .. }
+            | Happening::Ledger(_)
             | Happening::SignOff { .. }
             | Happening::Generator { .. }
             | Happening::Target { .. }

@@ -52,6 +52,24 @@ impl<'a> Lookup<'a> {
     }
 }
 
+/// The value of a secret that the environment of this process holds, as [`Lookup::secret`] finds it.
+///
+/// # Errors
+/// A sentence, with what to do, when it does not hold it.
+pub fn secret_of_environment(name: &str) -> Result<String, String> {
+    let env = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    let lookup = Lookup {
+        given: &[],
+        env: &env,
+    };
+    lookup.secret(name).map_err(|missing| {
+        let help = missing.help().map(|help| format!("; {help}"));
+        format!("{missing}{}", help.unwrap_or_default())
+    })
+}
+
 fn non_empty(name: &str, value: &str) -> Result<String, Missing> {
     if value.is_empty() {
         Err(Missing::EmptySecret(name.to_owned()))

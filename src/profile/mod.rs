@@ -24,6 +24,7 @@ pub mod source;
 pub mod units;
 
 pub use diagnostic::{Diagnostic, ProfileError};
+pub use interpolate::secret_of_environment;
 pub use model::Profile;
 pub use read::gauge_set;
 pub use secret::{Redactor, Secrets, Text};

@@ -13,7 +13,7 @@ use url::Url;
 
 use super::curve::Piece;
 use super::model::{
-    Body, Connections, FaultDriver, Model, Profile, Scenario, Severity, TargetSource,
+    Body, Connections, FaultDriver, Model, Network, Profile, Scenario, Severity, TargetSource,
 };
 use super::secret::Text;
 use super::units::Factor;
@@ -332,11 +332,27 @@ fn hosts(profile: &Profile) -> Vec<String> {
     hosts.extend(profile.targets.iter().filter_map(|t| host(t.source.url()?)));
     hosts.extend(profile.notify.webhook.iter().filter_map(host));
     for fault in &profile.faults {
-        if let FaultDriver::Proxy {
-            listen, upstream, ..
-        } = &fault.driver
-        {
-            hosts.extend([listen.clone(), upstream.clone()]);
+        match &fault.driver {
+            FaultDriver::Proxy {
+                listen, upstream, ..
+            } => hosts.extend([listen.clone(), upstream.clone()]),
+            FaultDriver::Toxiproxy { api, .. } => hosts.extend(host(api)),
+            FaultDriver::Http {
+                inject,
+                revert,
+                check,
+            } => {
+                let calls = inject.iter().chain(revert).chain(check);
+                hosts.extend(calls.filter_map(|call| host(&call.url)));
+            }
+            FaultDriver::Network(Network::Blackhole { hosts: lost }) => {
+                hosts.extend(lost.iter().cloned());
+            }
+            FaultDriver::Exec { .. }
+            | FaultDriver::Process { .. }
+            | FaultDriver::Stress(_)
+            | FaultDriver::Network(Network::Shape { .. })
+            | FaultDriver::Group { .. } => {}
         }
     }
     hosts.into_iter().collect()
@@ -391,7 +407,7 @@ fn warnings(profile: &Profile) -> Vec<String> {
     }
     for fault in &profile.faults {
         if let FaultDriver::Exec { check, .. } = &fault.driver
-            && check.is_empty()
+            && check.is_none()
         {
             warnings.push(format!(
                 "fault `{}` has no `check`: that it was undone is taken from the exit code of `revert`",

@@ -79,10 +79,16 @@ impl Known {
             Happening::Target { instance, .. } => {
                 below("instance", *instance, names.instances.len())
             }
-            Happening::Fault { fault, .. } => self
+            Happening::Fault { fault, .. }
+            | Happening::Undo { fault, .. }
+            | Happening::Output { fault, .. } => self
                 .faults
                 .map_or(Ok(()), |faults| below("fault", *fault, faults)),
+            Happening::Effect(effect) => self
+                .faults
+                .map_or(Ok(()), |faults| below("fault", effect.fault, faults)),
             Happening::Load { scenario: None, .. }
+            | Happening::Ledger(_)
             | Happening::Hold { .. }
             | Happening::Mark { .. }
             | Happening::SignOff { .. }

@@ -252,6 +252,7 @@ fn brief(event: &Event) -> Event {
         | Happening::Warning { text }
         | Happening::Fault { text, .. }
         | Happening::SignOff { text, .. }
+        | Happening::Output { text, .. }
         | Happening::Target { text, .. }
         | Happening::Stop { text, .. } => {
             if let Some((place, _)) = text.char_indices().nth(MAX_TEXT) {
@@ -266,6 +267,9 @@ fn brief(event: &Event) -> Event {
         | Happening::Hold { .. }
         | Happening::Gate { .. }
         | Happening::Generator { .. }
+        | Happening::Undo { .. }
+        | Happening::Effect(_)
+        | Happening::Ledger(_)
         | Happening::Alert(_)
         | Happening::Gauge(_)
         | Happening::Unknown => {}

@@ -43,6 +43,9 @@ fn describe(
         Happening::Fault { .. } => PlaceKind::Fault,
         Happening::Gate { holds: true, .. }
         | Happening::SignOff { .. }
+        | Happening::Effect(_)
+        | Happening::Output { .. }
+        | Happening::Ledger(_)
         | Happening::Scenario { .. }
         | Happening::Load { .. }
         | Happening::Extend { .. }
@@ -53,7 +56,7 @@ fn describe(
         | Happening::Gauge(_)
         | Happening::Warning { .. }
         | Happening::Stop { .. } => PlaceKind::Other,
-        Happening::Unknown => return None,
+        Happening::Undo { .. } | Happening::Unknown => return None,
     };
     Some((kind, happening::tell(names, window, what).short))
 }

@@ -65,7 +65,10 @@ pub fn all(history: &History) -> Vec<Now<'_>> {
         })
         .collect();
     for event in history.events() {
-        let Happening::Fault { fault, state, text } = &event.what else {
+        let Happening::Fault {
+            fault, state, text, ..
+        } = &event.what
+        else {
             continue;
         };
         if let Some(fault) = faults.get_mut(*fault) {

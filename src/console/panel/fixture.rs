@@ -26,6 +26,7 @@ pub(crate) fn records(seconds: u64) -> Vec<Record> {
                     kind: "latency".into(),
                     max_us: 120 * SECOND,
                     recover_within_us: Some(30 * SECOND),
+                    ..FaultPlan::default()
                 },
                 FaultPlan {
                     name: "kill primary".into(),
@@ -33,6 +34,7 @@ pub(crate) fn records(seconds: u64) -> Vec<Record> {
                     kind: "command".into(),
                     max_us: 300 * SECOND,
                     recover_within_us: Some(120 * SECOND),
+                    ..FaultPlan::default()
                 },
             ];
         }
@@ -42,6 +44,7 @@ pub(crate) fn records(seconds: u64) -> Vec<Record> {
         fault,
         state,
         text: String::new(),
+        forced: false,
     };
     let happened = [
         (650, ops.clone(), fault(0, FaultState::Injecting)),

@@ -46,6 +46,12 @@ pub fn sign(theme: &Theme, what: &Happening) -> Sign {
             };
             (super::faults::glyph(theme, *state), style, rank)
         }
+        Happening::Effect(effect) if effect.affected == 0 && effect.text.is_empty() => {
+            (glyphs.alert, theme.warn, 1)
+        }
+        Happening::Effect(_) => (glyphs.dot, theme.text, 0),
+        Happening::Ledger(ledger) if ledger.lost > 0 => (glyphs.no, theme.bad, 4),
+        Happening::Ledger(_) => (glyphs.yes, theme.good, 1),
         Happening::Mark { .. } => (glyphs.mark, theme.accent, 2),
         Happening::SignOff { decision, .. } => match decision {
             Decision::Go => (glyphs.yes, theme.good, 2),
@@ -63,7 +69,9 @@ pub fn sign(theme: &Theme, what: &Happening) -> Sign {
             };
             (glyph, style, rank)
         }
-        Happening::Gauge(_) => (glyphs.dot, theme.dim, 0),
+        Happening::Gauge(_) | Happening::Undo { .. } | Happening::Output { .. } => {
+            (glyphs.dot, theme.dim, 0)
+        }
         Happening::Warning { .. } => (glyphs.alert, theme.warn, 1),
         Happening::Stop { .. } => (glyphs.stopped, theme.title, 0),
         Happening::Unknown => (glyphs.unknown, theme.dim, 0),

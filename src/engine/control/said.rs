@@ -71,6 +71,10 @@ pub fn sentence(command: &Command, actions: &[Action], profile: &Profile) -> Str
             Span(profile.window.drain)
         ),
         Happening::Fault { .. }
+        | Happening::Undo { .. }
+        | Happening::Effect(_)
+        | Happening::Output { .. }
+        | Happening::Ledger(_)
         | Happening::Gate { .. }
         | Happening::Generator { .. }
         | Happening::Target { .. }

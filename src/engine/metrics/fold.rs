@@ -160,6 +160,10 @@ impl Fold {
             | Happening::Extend { .. }
             | Happening::Hold { .. }
             | Happening::Mark { .. }
+            | Happening::Undo { .. }
+            | Happening::Effect(_)
+            | Happening::Output { .. }
+            | Happening::Ledger(_)
             | Happening::SignOff { .. }
             | Happening::Generator { .. }
             | Happening::Target { .. }
@@ -274,6 +278,7 @@ mod tests {
             fault: 0,
             state,
             text: String::new(),
+            forced: false,
         };
         let recording = Recording::new(&[("steady", 30, 1.0)])
             .gate("errors stay few", "", "errors < 2%", &[])

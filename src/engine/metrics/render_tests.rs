@@ -36,6 +36,7 @@ fn snapshot() -> Snapshot {
             fault: 0,
             state: FaultState::Active,
             text: String::new(),
+            forced: false,
         });
     let mut snapshot = Snapshot {
         session: "checkout-4.2".into(),

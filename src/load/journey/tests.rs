@@ -69,6 +69,7 @@ fn profile(steps: Vec<Step>) -> Profile {
             drain: Duration::from_secs(1),
             metrics: None,
             spike: Factor(2.0),
+            max_faults: 1,
         },
         scenarios: vec![scenario],
         journeys: vec![Journey {

@@ -15,7 +15,10 @@ use std::time::Duration;
 use super::expect::Expectation;
 use super::secret::{Redactor, Secrets, Text};
 use super::units::Factor;
-pub use fault::{Fault, FaultDriver, Toxic, ToxicKind};
+pub use fault::{
+    Call, CommandLine, Down, Fault, FaultDriver, Network, ProcessAct, Requests, Stress, Toxic,
+    ToxicKind, Which,
+};
 pub use journey::{Body, DataFeed, DataFormat, Expect, Journey, Pick, Save, Step, ThinkTime};
 pub use scenario::{Arrivals, Connections, HttpVersion, JourneyShare, Model, Scenario, Tls};
 pub use target::{Gauge, GaugeSet, GaugeUnit, Level, Many, Target, TargetSource, is_selector};
@@ -93,6 +96,8 @@ pub struct Window {
     pub metrics: Option<String>,
     /// The load factor that the spike key applies: 10x unless said otherwise.
     pub spike: Factor,
+    /// Faults that may be on at a time: 1 unless said otherwise.
+    pub max_faults: usize,
 }
 
 /// `[[phase]]`: a stretch of the window.
@@ -121,6 +126,10 @@ pub struct PhaseFault {
     pub after: Duration,
     /// How long it stays; until the phase ends if `None`.
     pub length: Option<Duration>,
+    /// It is injected again so long after each injection, as long as the phase lasts.
+    pub every: Option<Duration>,
+    /// It begins at a random moment, by the window's seed, within so long from `after` on.
+    pub within: Option<Duration>,
 }
 
 /// `[[gate]]`: an expectation that the verdict counts.

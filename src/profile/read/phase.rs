@@ -207,12 +207,16 @@ fn phase_fault(node: &Node<'_, '_>, phase: Duration, around: &Around<'_>) -> Opt
             fault: around.fault_names.resolve(node.cx, &name, node.place())?,
             after: Duration::ZERO,
             length: None,
+            every: None,
+            within: None,
         });
     }
     let mut table = node.table("a phase's fault")?;
     let named = table.need("name");
     let after = table.take("after");
     let length = table.take("for");
+    let every = table.take("every");
+    let within = table.take("within");
     table.finish();
     let start = after.as_ref().and_then(Node::duration).unwrap_or_default();
     if let Some(node) = &after
@@ -251,6 +255,12 @@ fn phase_fault(node: &Node<'_, '_>, phase: Duration, around: &Around<'_>) -> Opt
         fault,
         after: node.cx.scaled(start),
         length: stays.map(|stays| node.cx.scaled(stays)),
+        every: every
+            .and_then(|node| node.positive())
+            .map(|time| node.cx.scaled(time)),
+        within: within
+            .and_then(|node| node.positive())
+            .map(|time| node.cx.scaled(time)),
     })
 }
 

@@ -35,6 +35,7 @@ pub(super) fn read(top: &mut Table<'_, '_>, origin: &Path) -> Window {
         drain: DRAIN,
         metrics: None,
         spike: SPIKE,
+        max_faults: 1,
     };
     if let Some(table) = top.take("window").and_then(|node| node.table("`[window]`")) {
         fill(&mut window, table);
@@ -61,6 +62,9 @@ fn fill(window: &mut Window, mut owned: Table<'_, '_>) {
     window.drain = table.duration("drain").unwrap_or(DRAIN);
     window.metrics = metrics(table);
     window.spike = table.parse("spike").unwrap_or(SPIKE);
+    window.max_faults = table
+        .integer("max_faults", 1..=1000)
+        .map_or(1, |most| most as usize);
     owned.finish();
 }
 

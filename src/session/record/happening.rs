@@ -73,7 +73,28 @@ pub enum Happening {
         /// A sentence: why, or what went wrong. Empty where the state says it all.
         #[serde(default, skip_serializing_if = "String::is_empty")]
         text: String,
+        /// Whether a person insisted on it against a guard rail.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        forced: bool,
     },
+    /// How a fault is brought back, durable before anything is broken.
+    Undo {
+        /// Its index in the window's faults.
+        fault: usize,
+        /// The way back as JSON, secrets hidden; the journal of outstanding faults holds the same.
+        way: String,
+    },
+    /// What a fault was seen to do to traffic, so far.
+    Effect(Box<Effect>),
+    /// What a program or a request of a fault said; bounded, secrets hidden.
+    Output {
+        /// Its index in the window's faults.
+        fault: usize,
+        /// The text, several lines perhaps.
+        text: String,
+    },
+    /// A ledger was read back: what became of the writes that were acknowledged.
+    Ledger(Box<Ledger>),
     /// A note on the timeline.
     Mark {
         /// The note.
@@ -124,8 +145,59 @@ pub enum Happening {
     Unknown,
 }
 
-/// State of a fault. One way round: armed, injecting, active, reverting, recovering, recovered, and armed again; any of
-/// them may end in failed.
+/// What a fault was seen to do to traffic, from its injection to a moment.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Effect {
+    /// Its index in the window's faults.
+    pub fault: usize,
+    /// Connections that were there or came while it was on; requests, for a fault on requests.
+    pub seen: u64,
+    /// Those among them that it touched.
+    pub affected: u64,
+    /// Bytes that it touched.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub bytes: u64,
+    /// From the injection to the first that it touched, µs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_us: Option<u64>,
+    /// What was found by looking: a check that failed, a process that stands still. Empty when nothing was.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub text: String,
+}
+
+/// What became of acknowledged writes.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Ledger {
+    /// Name of the ledger.
+    pub name: String,
+    /// Writes that were sent.
+    pub sent: u64,
+    /// Those among them that the system acknowledged.
+    pub acknowledged: u64,
+    /// Acknowledged, and not there when read back: the recovery point is missed by so many.
+    pub lost: u64,
+    /// There more than once.
+    pub duplicated: u64,
+    /// Not acknowledged, and there all the same.
+    pub surplus: u64,
+    /// Could not be read back.
+    pub unknown: u64,
+    /// When the first and the last of the lost ones were acknowledged, µs since the window began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost_between: Option<(u64, u64)>,
+}
+
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde asks for"
+)]
+fn is_zero(value: &u64) -> bool {
+    *value == 0
+}
+
+/// State of a fault. One way round: armed, injecting, active, reverting, recovering, recovered, and armed again.
+/// Failed after injecting means that it was not done; failed after reverting, that it was not undone and may still be in
+/// place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FaultState {

@@ -182,4 +182,13 @@ pub struct FaultPlan {
     /// The recovery budget, µs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recover_within_us: Option<u64>,
+    /// The alert that should fire.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detect: Option<String>,
+    /// The service that it is done to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// Of a group: its members, as indices into the window's faults.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<usize>,
 }

@@ -149,6 +149,7 @@ fn window(sim: &Sim) -> Record {
             kind: "command".into(),
             max_us: 120_000_000,
             recover_within_us: Some(30_000_000),
+            ..FaultPlan::default()
         })
         .collect();
     Record::Window(window)
@@ -175,6 +176,7 @@ fn tick(writer: &mut Writer, sim: &mut Sim, n: u64) {
                 fault: turn / WAY.len() % FAULTS,
                 state: WAY[turn % WAY.len()],
                 text: String::new(),
+                forced: false,
             },
         };
         writer.append(&Record::Event(event)).unwrap();

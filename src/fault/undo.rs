@@ -1,0 +1,28 @@
+//! The way back from a fault, complete in itself: whoever reads it needs neither the profile nor the engine.
+//!
+//! It is data, written down before anything is broken. The engine, its watchdog and `stormdeck recover` all take it by
+//! the same function, [`Undo::revert`].
+
+use serde::{Deserialize, Serialize};
+
+use super::driver::{Doing, Done};
+
+/// What brings a fault back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "way", rename_all = "snake_case")]
+pub enum Undo {
+    /// Nothing is to be done once the engine's process is gone: the fault ended with it.
+    WithEngine,
+}
+
+impl Undo {
+    /// Brings it back and, where there is a check, makes sure of it. Calling it again does no harm.
+    ///
+    /// # Errors
+    /// When it may still be broken.
+    pub fn revert(&self) -> Doing<'_, Done> {
+        match self {
+            Self::WithEngine => Box::pin(async { Ok(Done::default()) }),
+        }
+    }
+}
