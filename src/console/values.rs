@@ -99,7 +99,9 @@ pub fn of_wish(wish: &Wish, model: &Model) -> String {
         Wish::Jump { phase: name } => format!("end this phase now and begin {}", phase(name)),
         Wish::Extend { .. } => "let this phase last longer".into(),
         Wish::Mark { .. } => "put a note on the timeline".into(),
-        Wish::Fault { fault, to: switch } => format!("switch the fault {fault} {}", to(switch)),
+        Wish::Fault {
+            fault, to: switch, ..
+        } => format!("switch the fault {fault} {}", to(switch)),
         Wish::Clear => "clear every fault".into(),
         Wish::SignOff { decision, .. } => format!("sign the window off as {}", decision.name()),
         Wish::End { .. } => "end the window, once what is in flight has finished".into(),

@@ -26,10 +26,37 @@ pub struct Order {
 pub enum Call {
     /// Do something, and say in a sentence what was done, or why not.
     Order(Order, oneshot::Sender<Result<String, String>>),
+    /// Break something, or bring it back, and say so, or why not.
+    Fault(FaultOrder, oneshot::Sender<Result<String, String>>),
     /// Say how the window stands.
     Status(oneshot::Sender<Status>),
     /// Pass a question on to what watches the targets.
     Watch(Ask),
+}
+
+/// A wish about faults, and who has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FaultOrder {
+    /// `user@host`; `None` when stormdeck itself asks.
+    pub by: Option<String>,
+    /// The wish.
+    pub what: Breaking,
+}
+
+/// What a person may ask of faults, which go by their index in the profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Breaking {
+    /// Break one, or bring it back.
+    One {
+        /// Which.
+        fault: usize,
+        /// On or off.
+        to: Switch,
+        /// Whether it goes in against a guard rail.
+        force: bool,
+    },
+    /// Bring everything back that is broken.
+    Clear,
 }
 
 /// On or off.

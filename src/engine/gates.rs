@@ -1,6 +1,7 @@
 //! The gates while the window runs: what to record when one fails or heals, and when one ends the window.
 
 use crate::history::History;
+use crate::profile::model::Severity;
 use crate::session::record::{GatePlan, Happening};
 use crate::verdict::{Change, GateSpec, Watch, format, live};
 
@@ -29,6 +30,15 @@ impl Gates {
         Self {
             gates: read.collect(),
         }
+    }
+
+    /// The names of the blockers that fail now.
+    pub fn failing_blockers(&self) -> Vec<String> {
+        let failing = self
+            .gates
+            .iter()
+            .filter(|(_, spec, watch)| spec.severity == Severity::Blocker && watch.is_failing());
+        failing.map(|(_, spec, _)| spec.name.clone()).collect()
     }
 
     /// Looks at every gate at a moment, µs since the window began.

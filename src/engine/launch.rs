@@ -13,6 +13,7 @@ use super::metrics;
 use super::prepare::LoadError;
 use super::window::{self, EngineError, Finished, Progress, Spec};
 use super::{logs, plan, prepare, process};
+use crate::fault::keeper::{Guard, Keeper, KeeperError};
 use crate::profile::Profile;
 use crate::session::dir::{EXTENSION, FindError, Sessions};
 use crate::session::{OpenError, Writer};
@@ -46,6 +47,9 @@ pub enum LaunchError {
     /// The engine's own metrics cannot be served.
     #[error(transparent)]
     Metrics(#[from] metrics::BindError),
+    /// The faults are not ready.
+    #[error(transparent)]
+    Faults(#[from] KeeperError),
     /// There is no directory of sessions.
     #[error(transparent)]
     Sessions(#[from] FindError),
@@ -83,6 +87,8 @@ impl Launch {
         let metrics = address.map(metrics::Listener::bind).transpose()?;
         let services = Embedded::start(&mut profile, &self.program)?;
         let mut prepared = prepare::prepare(&profile, self.workers)?;
+        let faults = !profile.faults.is_empty();
+        let mut keeper = faults.then(|| Keeper::open(&profile)).transpose()?;
         let sessions = Sessions::locate(self.dir.as_deref())?;
         sessions.make_dir()?;
         let names = plan::names(&profile);
@@ -91,6 +97,9 @@ impl Launch {
             None => sessions.begin(&profile.window.name, jiff::Timestamp::now(), &names)?,
         };
         let session = writer.path().to_owned();
+        if let Some(keeper) = &mut keeper {
+            keeper.begin(Guard::of(&session, self.program.clone()));
+        }
         let log = logs::start(&session);
         let (calls, orders) = unbounded_channel();
         let server = match Server::open(&session, Names::of(&profile), calls) {
@@ -110,6 +119,7 @@ impl Launch {
             by: process::who_from(),
             orders,
             metrics,
+            keeper,
         };
         Ok(Ready {
             session,

@@ -14,6 +14,7 @@ pub mod control;
 mod course;
 pub mod detach;
 pub mod embedded;
+mod faults;
 pub mod gates;
 pub mod launch;
 pub mod logs;

@@ -12,6 +12,8 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
+
 use super::process::thread_cpu_time;
 use crate::session::record::{End, Gap, Names, Number, Record, ScrapeTick, Tick};
 use crate::session::{AppendError, Writer};
@@ -37,6 +39,8 @@ enum Item {
     Record(Box<Record>),
     /// Longer names, for all records after it.
     Names(Box<Names>),
+    /// Says whether the record before it is on the disk.
+    Durable(oneshot::Sender<bool>),
 }
 
 /// What the thread tells of itself.
@@ -166,6 +170,15 @@ impl Recorder {
         }
     }
 
+    /// Hands a record over and has the thread say when it is on the disk, or that it cannot be. Never waits itself.
+    pub fn record_durably(&mut self, record: Record, done: oneshot::Sender<bool>) {
+        match self.send(record) {
+            // Whoever waits learns of a full queue by the end of the channel.
+            Ok(()) => drop(self.queue.try_send(Item::Durable(done))),
+            Err(_) => drop(done.send(false)),
+        }
+    }
+
     /// Ticks that could not be recorded so far.
     pub fn lost(&self) -> u64 {
         self.figures.lost.load(Ordering::Relaxed)
@@ -221,6 +234,10 @@ fn write_all(mut writer: Writer, items: &Receiver<Item>, figures: &Figures) -> W
                 if let Err(error) = writer.set_names(*names) {
                     tracing::error!(%error, "the names of series could not be made longer");
                 }
+                continue;
+            }
+            Item::Durable(done) => {
+                let _ = done.send(!failing && writer.make_durable().is_ok());
                 continue;
             }
         };

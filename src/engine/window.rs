@@ -1,8 +1,10 @@
 //! The loop of a window: gathers what the workers report, writes it down, watches the gates, moves the conductor.
 
+mod breaking;
 mod calls;
 mod watching;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -11,6 +13,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::bottleneck::Causes;
 use super::command::{Call, Command, Order};
 use super::conductor::{Action, Conductor};
+use super::faults::Faults;
 use super::gates::Gates;
 use super::metrics::{self, Metrics};
 use super::plan;
@@ -18,6 +21,8 @@ use super::prepare::Prepared;
 use super::process::Meter;
 use super::recorder::Recorder;
 use super::signals::Signals;
+use crate::fault::driver::Touched;
+use crate::fault::keeper::Keeper;
 use crate::history::History;
 use crate::load::clock::{Clock, Nanos};
 use crate::load::fleet::{self, Fleet};
@@ -52,6 +57,8 @@ pub struct Spec<P = HttpPlan> {
     pub orders: UnboundedReceiver<Call>,
     /// Where to serve the engine's own metrics, if anywhere.
     pub metrics: Option<metrics::Listener>,
+    /// Does the faults of the profile, if it has any.
+    pub keeper: Option<Keeper>,
 }
 
 /// How a window ended.
@@ -143,6 +150,12 @@ struct Window {
     watch: Option<Watch>,
     /// What it saw, for the next tick.
     observed: Observed,
+    /// Which faults are on, due, and allowed.
+    faults: Faults,
+    /// Does and undoes them.
+    keeper: Option<Keeper>,
+    /// What each of them has touched so far.
+    touched: BTreeMap<usize, Touched>,
     orders: UnboundedReceiver<Call>,
     reason: EndReason,
     drain_until: Option<Nanos>,
@@ -160,6 +173,7 @@ impl Window {
             by,
             orders,
             metrics,
+            keeper,
         } = spec;
         let workers = prepared.spec.workers;
         let recorder = Recorder::start(writer).map_err(|source| EngineError::System {
@@ -195,6 +209,9 @@ impl Window {
             causes: Causes::default(),
             watch,
             observed: Observed::default(),
+            faults: Faults::new(&profile),
+            keeper,
+            touched: BTreeMap::new(),
             orders,
             reason: EndReason::Finished,
             drain_until: None,
@@ -232,6 +249,9 @@ impl Window {
             let change = self
                 .conductor
                 .next_change()
+                .into_iter()
+                .chain(self.faults.next_change())
+                .min()
                 .map(|at| self.clock.instant(at).into());
             let patience_ends = self.patience_ends();
             tokio::select! {
@@ -247,16 +267,19 @@ impl Window {
                 () = sleep_until(change) => {
                     let actions = self.conductor.advance(self.clock.now());
                     self.act(actions);
+                    self.advance_faults();
                 }
                 order = self.orders.recv(), if orders_open => match order {
                     Some(call) => self.on_call(call),
                     None => orders_open = false,
                 },
                 observed = watching::next(&mut self.watch) => self.on_observed(observed),
+                seen = breaking::next(&mut self.keeper) => self.on_seen(seen),
                 signal = signals.next() => self.on_signal(signal),
             }
         };
         self.part(ended);
+        self.settle_faults().await;
         self.close()
     }
 
@@ -430,7 +453,15 @@ impl Window {
                     if let Happening::Stop { reason, .. } = &what {
                         self.reason = *reason;
                     }
+                    let begun = match &what {
+                        Happening::Phase { phase } => Some(*phase),
+                        _ => None,
+                    };
                     self.note(by, what);
+                    if let Some(phase) = begun {
+                        let acts = self.faults.enter(phase, self.clock.now());
+                        self.break_(acts);
+                    }
                 }
                 Action::End => self.drain(self.profile.window.drain),
                 Action::Abort => self.drain(Duration::ZERO),
@@ -438,7 +469,10 @@ impl Window {
         }
     }
 
+    /// Brings back what is broken first, then ends the load.
     fn drain(&mut self, bound: Duration) {
+        let acts = self.faults.end();
+        self.break_(acts);
         let until = self.clock.now() + nanos(bound);
         self.drain_until = Some(until);
         self.fleet.send(&fleet::Command::Drain { until });

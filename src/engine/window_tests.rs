@@ -55,6 +55,7 @@ fn with_a_panic(workers: usize) -> History {
             by: "ops@host".into(),
             orders,
             metrics: None,
+            keeper: None,
         },
         |_| {},
     )

@@ -16,5 +16,9 @@
 
 pub mod driver;
 pub mod drivers;
+pub mod journal;
+pub mod keeper;
+pub mod recover;
 pub mod sealed;
 pub mod undo;
+pub mod watchdog;

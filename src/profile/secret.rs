@@ -91,6 +91,13 @@ impl Secrets {
         self.0.is_empty()
     }
 
+    /// Names and values, for the environment of a process that needs them.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// The names, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)

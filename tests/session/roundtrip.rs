@@ -240,6 +240,7 @@ fn records_that_refer_to_nothing_are_refused_and_nothing_else_suffers() {
             fault: 0,
             state: FaultState::Active,
             text: String::new(),
+            forced: false,
         }),
         Record::Unknown,
     ];
@@ -277,6 +278,9 @@ fn faults_and_signatures_are_read_back() {
         kind: "latency".into(),
         max_us: 120_000_000,
         recover_within_us: Some(30_000_000),
+        detect: Some("DatabaseSlow".into()),
+        service: Some("orders".into()),
+        members: vec![0],
     });
     let records = [
         Record::Window(window),
@@ -284,6 +288,7 @@ fn faults_and_signatures_are_read_back() {
             fault: 0,
             state: FaultState::Reverting,
             text: "after its 2m".into(),
+            forced: false,
         }),
         event(Happening::SignOff {
             decision: Decision::NoGo,

@@ -89,7 +89,7 @@ fn keys_become_wishes() {
         (&["-"], "load -0.1x"),
         (&["p"], "hold"),
         (&["e"], "extend 1m"),
-        (&["!"], "clear"),
+        (&["!"], "clear-all"),
         (&["s", "s"], "stop shoppers"),
         (&["s", "w"], "stop writers"),
         (&["x", "y"], "spike on"),

@@ -366,5 +366,6 @@ fn fault(model: &Model, typed: char) -> Option<Wish> {
     Some(Wish::Fault {
         fault: faults[place].name.clone(),
         to: if on { Switch::Off } else { Switch::On },
+        force: false,
     })
 }

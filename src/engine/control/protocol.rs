@@ -17,7 +17,8 @@
 //! {"do":"spike","to":"toggle"}                   {"do":"hold","to":"on"}
 //! {"do":"next"}                                  {"do":"jump","phase":"spike"}      by name, or by number from 1
 //! {"do":"extend","for":"5m"}                     {"do":"mark","text":"pool grew"}
-//! {"do":"fault","fault":"slow database","to":"on"}   {"do":"clear"}
+//! {"do":"fault","fault":"slow database","to":"on"}   {"do":"fault","fault":"slow database","to":"on","force":true}
+//! {"do":"clear_all"}
 //! {"do":"sign_off","decision":"no-go","text":"the spike broke it"}
 //! {"do":"end"}                                   {"do":"abort","text":"wrong environment"}
 //! {"do":"pin","expr":"rate(http_requests_total[1m])"}    {"do":"series","text":"cpu idle"}
@@ -111,8 +112,12 @@ pub enum Wish {
         fault: String,
         /// On or off.
         to: Switch,
+        /// Whether it goes in against a guard rail.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        force: bool,
     },
     /// Bring everything back that is broken.
+    #[serde(rename = "clear_all", alias = "clear")]
     Clear,
     /// Sign the window off. The last signature counts.
     SignOff {
@@ -298,7 +303,7 @@ mod tests {
             );
             seen += 1;
         }
-        assert_eq!(seen, 24);
+        assert_eq!(seen, 25);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! In: a wish and the names of the profile. Out: a command, or a sentence that says what there is. Texts come from
 //! outside and end up in the session and on screens, so they are cut and freed of control characters here.
 
-use crate::engine::command::Command;
+use crate::engine::command::{Breaking, Command};
 use crate::profile::Profile;
 use crate::profile::diagnostic::nearest;
 use crate::profile::model::Model;
@@ -37,6 +37,8 @@ pub struct Names {
 pub enum Resolved {
     /// Something for the conductor.
     Command(Command),
+    /// Something is to be broken, or brought back.
+    Fault(Breaking),
     /// An expression is to be shown as a gauge.
     Pin(String),
     /// The shipped gauges of what was recognized at this target are to be shown.
@@ -108,14 +110,12 @@ impl Names {
             Wish::Mark { text } => Command::Mark {
                 text: clean(&text, MAX_TEXT),
             },
-            Wish::Fault { fault, .. } => {
+            Wish::Fault { fault, to, force } => {
                 let names = self.faults.iter().map(String::as_str);
-                find("fault", &fault, names)?;
-                return Err(format!(
-                    "this version executes no faults yet, so `{fault}` stays as it is"
-                ));
+                let fault = find("fault", &fault, names)?;
+                return Ok(Resolved::Fault(Breaking::One { fault, to, force }));
             }
-            Wish::Clear => return Ok(Resolved::Said("nothing is outstanding".into())),
+            Wish::Clear => return Ok(Resolved::Fault(Breaking::Clear)),
             Wish::SignOff { decision, text } => Command::SignOff {
                 decision,
                 text: clean(&text, MAX_TEXT),
@@ -307,12 +307,21 @@ mod tests {
                 "rate writers 5/s",
                 "`writers` is a closed scenario and has no rate; change its `users`",
             ),
-            ("clear", "nothing is outstanding"),
         ];
         for (words, expected) in table {
             assert_eq!(said(words), expected, "{words}");
         }
-        assert!(said("fault slow database on").contains("executes no faults yet"));
+        let fault = |words: &str| match names().resolve(Wish::parse(words).unwrap()) {
+            Ok(Resolved::Fault(breaking)) => breaking,
+            other => panic!("{words}: {other:?}"),
+        };
+        let forced = Breaking::One {
+            fault: 0,
+            to: Switch::On,
+            force: true,
+        };
+        assert_eq!(fault("fault slow database force"), forced);
+        assert_eq!(fault("clear"), Breaking::Clear);
     }
 
     #[test]

@@ -21,7 +21,7 @@ use super::place;
 use super::protocol::{Answer, MAX_LINE, Request, VERSION};
 use super::resolve::{Names, Resolved, who};
 use super::socket::{Socket, SocketError};
-use crate::engine::command::{Call, Order};
+use crate::engine::command::{Call, FaultOrder, Order};
 use crate::scrape::watch::Ask;
 
 /// Connections at a time.
@@ -278,11 +278,7 @@ impl Desk {
                 let (reply, told) = oneshot::channel();
                 let by = Some(who(&request.by, uid));
                 let ask = Ask::Gauges { target, by, reply };
-                match self.call(Call::Watch(ask), told).await {
-                    Ok(Ok(said)) => Answer::said(id, said),
-                    Ok(Err(why)) => refused(why),
-                    Err(why) => refused(why.into()),
-                }
+                answer(id, self.call(Call::Watch(ask), told).await)
             }
             Ok(Resolved::Series(text)) => {
                 let (reply, told) = oneshot::channel();
@@ -298,11 +294,14 @@ impl Desk {
                 let (reply, told) = oneshot::channel();
                 let by = Some(who(&request.by, uid));
                 let call = Call::Order(Order { by, command }, reply);
-                match self.call(call, told).await {
-                    Ok(Ok(said)) => Answer::said(id, said),
-                    Ok(Err(why)) => refused(why),
-                    Err(why) => refused(why.into()),
-                }
+                answer(id, self.call(call, told).await)
+            }
+            Ok(Resolved::Fault(what)) => {
+                let (reply, told) = oneshot::channel();
+                let by = Some(who(&request.by, uid));
+                let call = Call::Fault(FaultOrder { by, what }, reply);
+                // Bringing something back takes no turns.
+                answer(id, self.call_now(call, told).await)
             }
             Err(why) => refused(why),
         }
@@ -311,6 +310,10 @@ impl Desk {
     /// Hands a call over and waits for what comes of it.
     async fn call<T>(&self, call: Call, told: oneshot::Receiver<T>) -> Result<T, &'static str> {
         tokio::time::sleep_until(self.turns.next(Instant::now())).await;
+        self.call_now(call, told).await
+    }
+
+    async fn call_now<T>(&self, call: Call, told: oneshot::Receiver<T>) -> Result<T, &'static str> {
         if self.calls.send(call).is_err() {
             return Err("the window has ended");
         }
@@ -319,6 +322,15 @@ impl Desk {
             Ok(Err(_)) => Err("the window has ended"),
             Err(_) => Err("the engine did not come round to it within 4s; it may still do it"),
         }
+    }
+}
+
+/// What came of a call that is done or refused.
+fn answer(id: u64, outcome: Result<Result<String, String>, &'static str>) -> Answer {
+    match outcome {
+        Ok(Ok(said)) => Answer::said(id, said),
+        Ok(Err(why)) => Answer::error(Some(id), why),
+        Err(why) => Answer::error(Some(id), why),
     }
 }
 

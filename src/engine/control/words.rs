@@ -77,8 +77,8 @@ pub const VERBS: &[Verb] = &[
     dangerous(verb("jump", "jump PHASE|NUMBER", "end the phase now and begin another", Takes::Phase)),
     verb("extend", "extend 5m", "let the phase last longer", Takes::Time),
     verb("mark", "mark TEXT", "put a note on the timeline", Takes::Note),
-    dangerous(verb("fault", "fault FAULT [on|off]", "break something, or bring it back", Takes::FaultAndSwitch)),
-    verb("clear", "clear", "bring everything back that is broken", Takes::Nothing),
+    dangerous(verb("fault", "fault FAULT [on|off|force]", "break something, or bring it back", Takes::FaultAndSwitch)),
+    verb("clear-all", "clear-all", "bring everything back that is broken, at once", Takes::Nothing),
     dangerous(verb("sign-off", "sign-off go|no-go [TEXT]", "sign the window off", Takes::DecisionAndNote)),
     dangerous(verb("end", "end [TEXT]", "end the window, once what is in flight has finished", Takes::PerhapsNote)),
     dangerous(verb("abort", "abort [TEXT]", "end the window without waiting for what is in flight", Takes::PerhapsNote)),
@@ -169,6 +169,12 @@ impl Wish {
 
 /// The verb of this name, in whatever case.
 fn find(word: &str) -> Option<&'static Verb> {
+    // What many a hand will type in a hurry.
+    let word = if word.eq_ignore_ascii_case("clear") {
+        "clear-all"
+    } else {
+        word
+    };
     VERBS
         .iter()
         .find(|verb| verb.name.eq_ignore_ascii_case(word))
@@ -227,17 +233,24 @@ fn read(verb: &Verb, rest: &str) -> Result<Wish, WordsError> {
             length: rest.trim_start_matches('+').parse::<Span>()?,
         },
         "mark" => Wish::Mark { text: text() },
-        "fault" => match switch(last) {
-            Some(to) if !before.is_empty() => Wish::Fault {
+        "fault" => match (switch(last), last == "force") {
+            (Some(to), _) if !before.is_empty() => Wish::Fault {
                 fault: before_name(),
                 to,
+                force: false,
             },
-            Some(_) | None => Wish::Fault {
+            (None, true) if !before.is_empty() => Wish::Fault {
+                fault: before_name(),
+                to: Switch::On,
+                force: true,
+            },
+            (Some(_) | None, _) => Wish::Fault {
                 fault: name,
                 to: Switch::Toggle,
+                force: false,
             },
         },
-        "clear" => Wish::Clear,
+        "clear-all" => Wish::Clear,
         "pin" => Wish::Pin { expr: text() },
         "gauges" => Wish::Gauges { target: name },
         "series" => Wish::Series { text: text() },

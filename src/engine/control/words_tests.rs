@@ -65,6 +65,7 @@ fn words_are_wishes() {
             Wish::Fault {
                 fault: "slow database".into(),
                 to: Switch::On,
+                force: false,
             },
         ),
         (
@@ -72,6 +73,7 @@ fn words_are_wishes() {
             Wish::Fault {
                 fault: "on".into(),
                 to: Switch::Toggle,
+                force: false,
             },
         ),
         (

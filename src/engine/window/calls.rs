@@ -12,6 +12,9 @@ impl Window {
             Call::Order(order, reply) => {
                 let _ = reply.send(self.on_order(order));
             }
+            Call::Fault(order, reply) => {
+                let _ = reply.send(self.on_fault_order(order));
+            }
             Call::Watch(ask) => self.on_ask(ask),
             Call::Status(reply) => {
                 let _ = reply.send(self.status());

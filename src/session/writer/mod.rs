@@ -330,6 +330,14 @@ impl Writer {
         self.sync.failures()
     }
 
+    /// Waits until everything that was appended is on the disk.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn make_durable(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path

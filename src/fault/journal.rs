@@ -1,0 +1,335 @@
+//! The journal of outstanding faults: what is broken now and how it is brought back, on the disk before it is broken.
+//!
+//! ```text
+//! DIR/outstanding/SESSION/lock      locked by the engine and its watchdog: somebody is in charge
+//!                         0.json    one outstanding fault
+//!                         0.done    one that was brought back after its engine was gone, until somebody was told
+//! ```
+//!
+//! The invariant: an entry that [`Journal::write`] returned for survives a crash of the process and of the machine, and it
+//! goes only when the fault is known to be back. It names secrets and never holds them.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use super::undo::Undo;
+
+/// The folder in the directory of sessions.
+const FOLDER: &str = "outstanding";
+const LOCK: &str = "lock";
+const OUTSTANDING: &str = "json";
+const DONE: &str = "done";
+
+/// One outstanding fault.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Version of this format: 1.
+    pub v: u32,
+    /// Name of the fault.
+    pub fault: String,
+    /// When it was written, µs since the Unix epoch.
+    pub wall: u64,
+    /// The way back.
+    pub undo: Undo,
+}
+
+/// A fault that was brought back after its engine was gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Returned {
+    /// Name of the fault.
+    pub fault: String,
+    /// When, µs since the Unix epoch.
+    pub wall: u64,
+    /// What was said; may be empty.
+    pub said: String,
+}
+
+/// The outstanding faults of one window.
+#[derive(Debug)]
+pub struct Journal {
+    dir: PathBuf,
+    lock: File,
+    next: u64,
+    /// Whether this process took charge, and was not only handed the lock.
+    took: bool,
+}
+
+/// What was left in a journal.
+#[derive(Debug)]
+pub struct Leftover {
+    /// Name of the session.
+    pub session: String,
+    /// Its journal, locked now; `None` when somebody is in charge of it.
+    pub journal: Option<Journal>,
+}
+
+impl Journal {
+    /// Opens the journal of a session and takes charge of it. `sessions` is the directory of sessions. Nothing else is
+    /// made on the disk before the first entry.
+    ///
+    /// # Errors
+    /// When the disk refuses, or somebody else is in charge.
+    pub fn open(sessions: &Path, session: &str) -> io::Result<Self> {
+        let dir = sessions.join(FOLDER).join(session);
+        DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
+        let lock = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .open(dir.join(LOCK))?;
+        lock.try_lock().map_err(|refused| match refused {
+            fs::TryLockError::WouldBlock => io::Error::new(
+                io::ErrorKind::WouldBlock,
+                "another process is in charge of these faults",
+            ),
+            fs::TryLockError::Error(error) => error,
+        })?;
+        let next = numbered(&dir)?.last().map_or(0, |(number, _)| number + 1);
+        Ok(Self {
+            dir,
+            lock,
+            next,
+            took: true,
+        })
+    }
+
+    /// The journal of a folder whose lock this process was handed.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn of_lock(dir: PathBuf, lock: File) -> io::Result<Self> {
+        let next = numbered(&dir)?.last().map_or(0, |(number, _)| number + 1);
+        Ok(Self {
+            dir,
+            lock,
+            next,
+            took: false,
+        })
+    }
+
+    /// Its folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// A handle of the lock, to hand to another process: both are in charge until the last of them ends.
+    ///
+    /// # Errors
+    /// When the system has no more handles.
+    pub fn share(&self) -> io::Result<File> {
+        self.lock.try_clone()
+    }
+
+    /// Writes an entry down. It is on the disk, under its name, when this returns. Gives its number.
+    ///
+    /// # Errors
+    /// When the disk refuses; nothing is outstanding then.
+    pub fn write(&mut self, fault: &str, undo: &Undo) -> io::Result<u64> {
+        let number = self.next;
+        let entry = Entry {
+            v: 1,
+            fault: fault.to_owned(),
+            wall: wall(),
+            undo: undo.clone(),
+        };
+        self.put(&self.file(number, OUTSTANDING), &entry)?;
+        self.next += 1;
+        Ok(number)
+    }
+
+    /// Strikes an entry out: the fault is back.
+    ///
+    /// # Errors
+    /// When the disk refuses. The entry stays, and the fault is brought back once more, which does no harm.
+    pub fn strike(&self, number: u64) -> io::Result<()> {
+        fs::remove_file(self.file(number, OUTSTANDING))
+    }
+
+    /// Strikes an entry out and leaves word of it for whoever comes next.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn strike_with_word(&self, number: u64, returned: &Returned) -> io::Result<()> {
+        // Word first: a fault that is told twice is better than one that is gone without a word.
+        self.put(&self.file(number, DONE), returned)?;
+        self.strike(number)
+    }
+
+    /// Everything that is outstanding, by number; an entry that cannot be read with the reason.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn outstanding(&self) -> io::Result<Vec<(u64, Result<Entry, String>)>> {
+        let files = numbered(&self.dir)?.into_iter();
+        let entries = files
+            .filter(|(_, path)| path.extension().is_some_and(|it| it == OUTSTANDING))
+            .map(|(number, path)| (number, read(&path)));
+        Ok(entries.collect())
+    }
+
+    /// Takes the word that was left of faults that are back.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn take_words(&self) -> io::Result<Vec<Returned>> {
+        let mut words = Vec::new();
+        for (_, path) in numbered(&self.dir)? {
+            if path.extension().is_some_and(|it| it == DONE) {
+                words.extend(read::<Returned>(&path));
+                fs::remove_file(&path)?;
+            }
+        }
+        Ok(words)
+    }
+
+    fn file(&self, number: u64, extension: &str) -> PathBuf {
+        self.dir.join(format!("{number}.{extension}"))
+    }
+
+    /// Puts a file there, whole or not at all, and makes it durable.
+    fn put(&self, path: &Path, content: &impl Serialize) -> io::Result<()> {
+        let unfinished = path.with_extension("new");
+        let mut file = OpenOptions::new()
+            .create(true)
+            .truncate(true)
+            .write(true)
+            .mode(0o600)
+            .open(&unfinished)?;
+        serde_json::to_writer(&mut file, content)?;
+        file.write_all(b"\n")?;
+        file.sync_all()?;
+        fs::rename(&unfinished, path)?;
+        File::open(&self.dir)?.sync_all()
+    }
+}
+
+impl Drop for Journal {
+    /// Whoever took charge leaves no empty folder behind.
+    fn drop(&mut self) {
+        let empty = numbered(&self.dir).is_ok_and(|files| files.is_empty());
+        if self.took && empty {
+            let _ = fs::remove_file(self.dir.join(LOCK));
+            let _ = fs::remove_dir(&self.dir);
+        }
+    }
+}
+
+/// Every journal that was left in a directory of sessions, by name of the session.
+///
+/// # Errors
+/// When the directory cannot be read.
+pub fn leftovers(sessions: &Path) -> io::Result<Vec<Leftover>> {
+    let folder = sessions.join(FOLDER);
+    let entries = match fs::read_dir(&folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let session = entry?.file_name().to_string_lossy().into_owned();
+        let journal = match Journal::open(sessions, &session) {
+            Ok(journal) => Some(journal),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+            Err(error) => return Err(error),
+        };
+        found.push(Leftover { session, journal });
+    }
+    found.sort_by(|a, b| a.session.cmp(&b.session));
+    Ok(found)
+}
+
+/// The numbered files of a journal, by number.
+fn numbered(dir: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        let known = path
+            .extension()
+            .is_some_and(|it| it == OUTSTANDING || it == DONE);
+        let number = path
+            .file_stem()
+            .and_then(|stem| stem.to_str()?.parse().ok());
+        files.extend(number.filter(|_| known).map(|number| (number, path)));
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T, String> {
+    let said = |error: &dyn std::fmt::Display| format!("`{}`: {error}", path.display());
+    let text = fs::read(path).map_err(|error| said(&error))?;
+    serde_json::from_slice(&text).map_err(|error| said(&error))
+}
+
+/// The wall clock, µs since the Unix epoch.
+pub(super) fn wall() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| {
+        u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_found_by_whoever_comes_next_and_what_is_struck_out_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(dir.path(), "a").unwrap();
+        let first = journal.write("slow", &Undo::WithEngine).unwrap();
+        let second = journal.write("kill", &Undo::WithEngine).unwrap();
+        journal.strike(first).unwrap();
+        let held = leftovers(dir.path()).unwrap();
+        assert!(held[0].journal.is_none(), "somebody is in charge");
+        drop(journal);
+        let mut left = leftovers(dir.path()).unwrap();
+        let journal = left.pop().unwrap().journal.unwrap();
+        let outstanding = journal.outstanding().unwrap();
+        let [(number, Ok(entry))] = &outstanding[..] else {
+            panic!("{outstanding:?}");
+        };
+        assert_eq!((*number, entry.fault.as_str()), (second, "kill"));
+        let returned = Returned {
+            fault: "kill".into(),
+            wall: 7,
+            said: "done".into(),
+        };
+        journal.strike_with_word(second, &returned).unwrap();
+        drop(journal);
+        let journal = Journal::open(dir.path(), "a").unwrap();
+        assert!(journal.outstanding().unwrap().is_empty());
+        assert_eq!(journal.take_words().unwrap(), [returned]);
+        drop(journal);
+        assert!(leftovers(dir.path()).unwrap().is_empty());
+        assert!(!dir.path().join(FOLDER).join("a").exists());
+    }
+
+    #[test]
+    fn an_entry_that_cannot_be_read_is_told_and_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Journal::open(dir.path(), "a").unwrap();
+        std::fs::write(journal.dir().join("3.json"), b"{\"v\":1,").unwrap();
+        let outstanding = journal.outstanding().unwrap();
+        assert!(matches!(&outstanding[..], [(3, Err(why))] if why.contains("3.json")));
+        drop(journal);
+        assert_eq!(leftovers(dir.path()).unwrap().len(), 1);
+        let mut journal = Journal::open(dir.path(), "a").unwrap();
+        assert_eq!(journal.write("x", &Undo::WithEngine).unwrap(), 4);
+    }
+
+    #[test]
+    fn a_disk_that_refuses_is_an_error_and_leaves_nothing_outstanding() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(dir.path(), "a").unwrap();
+        std::fs::create_dir(journal.dir().join("0.new")).unwrap();
+        assert!(journal.write("x", &Undo::WithEngine).is_err());
+        assert!(journal.outstanding().unwrap().is_empty());
+    }
+}

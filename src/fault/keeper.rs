@@ -1,0 +1,275 @@
+//! The thread that does faults and undoes them, so that a hung command never holds up the load.
+//!
+//! In: orders by fault. Out: what became of them, in the order in which it happened. Each fault is a task of its own: one
+//! that hangs on its way in is given up when it is ordered back, and keeps none of the others waiting.
+//!
+//! ```text
+//! order: inject ─▶ prepare ─▶ journal, watchdog ─▶ session ─▶ inject ─▶ Active
+//!                     │                              │          │ failed, or ordered back
+//!                     ▼ nothing is broken            ▼          ▼
+//!                  NotDone ◀─────────────────────────┴──── revert ─▶ Reverted, struck from the journal
+//!                                                               └──▶ NotReverted, and again after a pause
+//! ```
+
+mod outstanding;
+mod task;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
+use tokio::task::LocalSet;
+
+use super::driver::{Done, Driver, FaultError, Touched};
+use super::drivers;
+use super::watchdog::BEAT;
+use crate::profile::Profile;
+use outstanding::Outstanding;
+
+/// What is to be done with a fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Break it. Nothing happens when it is broken already.
+    Inject,
+    /// Bring it back. Nothing happens when it is not broken.
+    Revert,
+}
+
+/// What became of a fault.
+#[derive(Debug)]
+pub struct Seen {
+    /// Its index in the profile.
+    pub fault: usize,
+    /// When.
+    pub at: Instant,
+    /// What.
+    pub what: What,
+}
+
+/// A step of a fault on its way in, or out.
+#[derive(Debug)]
+pub enum What {
+    /// How it will be brought back, as JSON without secrets. It goes in once the answer says that the session has it on
+    /// the disk; no answer is wanted where the fault cannot outlive this process.
+    Undo(String, Option<oneshot::Sender<bool>>),
+    /// It is in place.
+    Active(Done),
+    /// It was not done, and nothing is left of the attempt.
+    NotDone(FaultError),
+    /// It is back.
+    Reverted(Done),
+    /// It may still be in place. The next try is after this pause.
+    NotReverted(FaultError, Duration),
+    /// What it has touched so far.
+    Touched(Touched),
+    /// The watchdog is gone, or took over: what is outstanding is brought back.
+    Unguarded(String),
+}
+
+/// Where faults that could outlive the engine are written down, and who guards them.
+#[derive(Debug, Clone)]
+pub struct Guard {
+    /// The directory of sessions.
+    pub sessions: PathBuf,
+    /// Name of the session.
+    pub session: String,
+    /// The stormdeck executable.
+    pub program: PathBuf,
+}
+
+/// The faults of a profile, ready: proxies stand, nothing is broken.
+#[derive(Debug)]
+pub struct Keeper {
+    orders: Option<UnboundedSender<(usize, Order)>>,
+    seen: UnboundedReceiver<Seen>,
+    begin: Option<oneshot::Sender<Guard>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Why the faults of a profile are not ready.
+#[derive(Debug, thiserror::Error)]
+pub enum KeeperError {
+    /// The system has no thread or event loop for them.
+    #[error("the system refused a thread for the faults: {0}")]
+    System(#[from] io::Error),
+    /// What is wrong with them, in sentences.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  "))]
+    Faults(Vec<FaultError>),
+}
+
+impl Keeper {
+    /// Makes the faults of a profile ready, on a thread of its own.
+    ///
+    /// # Errors
+    /// With everything that keeps them from being ready: a port that is taken, a process that cannot be looked for.
+    pub fn open(profile: &Profile) -> Result<Self, KeeperError> {
+        let (orders, ordered) = unbounded_channel();
+        let (tell, seen) = unbounded_channel();
+        let (begin, guard) = oneshot::channel();
+        let (ready, is_ready) = std::sync::mpsc::sync_channel(1);
+        let profile = profile.clone();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let thread = std::thread::Builder::new()
+            .name("faults".into())
+            .spawn(move || {
+                let _context = runtime.enter();
+                let drivers = match drivers::of(&profile) {
+                    Ok(drivers) => drivers,
+                    Err(mistakes) => {
+                        let _ = ready.send(Err(mistakes));
+                        return;
+                    }
+                };
+                let _ = ready.send(Ok(()));
+                LocalSet::new().block_on(&runtime, serve(&profile, drivers, guard, ordered, tell));
+            })?;
+        match is_ready.recv() {
+            Ok(Ok(())) => Ok(Self {
+                orders: Some(orders),
+                seen,
+                begin: Some(begin),
+                thread: Some(thread),
+            }),
+            Ok(Err(mistakes)) => Err(KeeperError::Faults(mistakes)),
+            Err(_) => Err(io::Error::other("it ended at once").into()),
+        }
+    }
+
+    /// Says where outstanding faults are written down. Orders before this wait for it.
+    pub fn begin(&mut self, guard: Guard) {
+        if let Some(begin) = self.begin.take() {
+            let _ = begin.send(guard);
+        }
+    }
+
+    /// Orders something. Never waits.
+    pub fn order(&self, fault: usize, order: Order) {
+        if let Some(orders) = &self.orders {
+            let _ = orders.send((fault, order));
+        }
+    }
+
+    /// What happened next; `None` when the thread is gone, as after [`Keeper::close`].
+    pub async fn seen(&mut self) -> Option<Seen> {
+        self.seen.recv().await
+    }
+
+    /// Takes no more orders. What is broken is brought back; [`Keeper::seen`] tells of it, then ends.
+    pub fn close(&mut self) {
+        self.orders = None;
+        self.begin = None;
+    }
+}
+
+impl Drop for Keeper {
+    /// Waits a moment for what is being brought back. What takes longer is left to the watchdog.
+    fn drop(&mut self) {
+        self.close();
+        let until = Instant::now() + LAST_MOMENT;
+        if let Some(thread) = self.thread.take() {
+            while !thread.is_finished() && Instant::now() < until {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        }
+    }
+}
+
+/// What a keeper that is dropped waits for, at most.
+const LAST_MOMENT: Duration = Duration::from_secs(3);
+
+type Ordered = UnboundedReceiver<(usize, Order)>;
+
+async fn serve(
+    profile: &Profile,
+    drivers: Vec<Option<Box<dyn Driver>>>,
+    guard: oneshot::Receiver<Guard>,
+    mut ordered: Ordered,
+    tell: UnboundedSender<Seen>,
+) {
+    let Ok(guard) = guard.await else {
+        return;
+    };
+    let secrets = profile.secrets.clone();
+    let outstanding = Arc::new(Mutex::new(Outstanding::new(guard, secrets)));
+    let mut tasks = BTreeMap::new();
+    let mut ends = Vec::new();
+    for (fault, driver) in drivers.into_iter().enumerate() {
+        let Some(driver) = driver else { continue };
+        let (orders, receiver) = unbounded_channel();
+        let task = task::Task {
+            fault,
+            name: profile.faults[fault].name.clone(),
+            driver,
+            outstanding: Arc::clone(&outstanding),
+            tell: tell.clone(),
+        };
+        ends.push(tokio::task::spawn_local(task.run(receiver)));
+        tasks.insert(fault, orders);
+    }
+    let mut beat = tokio::time::interval(BEAT);
+    loop {
+        tokio::select! {
+            order = ordered.recv() => match order {
+                Some((fault, order)) => {
+                    if let Some(task) = tasks.get(&fault) {
+                        let _ = task.send(order);
+                    }
+                }
+                None => break,
+            },
+            _ = beat.tick() => keep_lease(&outstanding, &tell, &tasks),
+        }
+    }
+    // Each task brings back what it holds and ends. The heart goes on beating as long as one of them has to.
+    drop(tasks);
+    let all = async {
+        for end in ends {
+            let _ = end.await;
+        }
+    };
+    tokio::pin!(all);
+    loop {
+        tokio::select! {
+            () = &mut all => return,
+            _ = beat.tick() => keep_lease(&outstanding, &tell, &BTreeMap::new()),
+        }
+    }
+}
+
+/// Beats the heart. A watchdog that is gone may have brought everything back already, and guards nothing: what is
+/// outstanding is ordered back.
+fn keep_lease(
+    outstanding: &Mutex<Outstanding>,
+    tell: &UnboundedSender<Seen>,
+    tasks: &BTreeMap<usize, UnboundedSender<Order>>,
+) {
+    let lost = outstanding::locked(outstanding).beat();
+    for (fault, why) in lost {
+        let _ = tell.send(Seen {
+            fault,
+            at: Instant::now(),
+            what: What::Unguarded(why),
+        });
+        if let Some(task) = tasks.get(&fault) {
+            let _ = task.send(Order::Revert);
+        }
+    }
+}
+
+impl Guard {
+    /// The guard of a session at this path.
+    pub fn of(session: &Path, program: PathBuf) -> Self {
+        Self {
+            sessions: session.parent().map(Path::to_owned).unwrap_or_default(),
+            session: crate::session::dir::name_of(session),
+            program,
+        }
+    }
+}
