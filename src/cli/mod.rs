@@ -4,6 +4,7 @@ mod attach;
 mod check;
 mod console;
 mod ctl;
+mod drill;
 mod engine;
 mod export;
 mod line;
@@ -11,6 +12,7 @@ mod ls;
 mod man;
 mod pick;
 mod query;
+mod recover;
 mod replay;
 mod run;
 mod scrape;
@@ -18,12 +20,14 @@ mod stop;
 mod target;
 mod verify;
 mod watch;
+mod watchdog;
 
 use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+use crate::profile::units::Span;
 use crate::profile::{LoadError, Options, Profile};
 
 /// The exit code of a command that could not do what was asked.
@@ -61,6 +65,12 @@ enum Command {
     Check(check::Args),
     /// Ask a recording with `PromQL`: `stormdeck query 'rate(hits_total[1m])' --range`
     Query(query::Args),
+    /// Rehearse one fault: inject it, prove its effect, bring it back, prove that it is
+    #[command(after_help = drill::EXIT_STATUS)]
+    Drill(drill::Args),
+    /// Clear faults that a killed engine left behind
+    #[command(after_help = recover::EXIT_STATUS)]
+    Recover(recover::Args),
     /// List running and recorded sessions, newest first
     Ls(ls::Args),
     /// Check every checksum of a session and the chain of its frames
@@ -83,6 +93,9 @@ enum Command {
     /// Run a window as a process of its own, as `run` starts it
     #[command(name = crate::engine::detach::COMMAND, hide = true)]
     Engine(engine::Args),
+    /// Bring outstanding faults back when the engine is gone
+    #[command(name = crate::fault::watchdog::COMMAND, hide = true)]
+    Watchdog(watchdog::Args),
 }
 
 /// What every command takes that reads a profile.
@@ -141,6 +154,9 @@ pub fn main() -> ExitCode {
         Command::Ctl(args) => ctl::run(&args),
         Command::Stop(args) => stop::run(&args),
         Command::Engine(args) => engine::run(&args),
+        Command::Watchdog(args) => watchdog::run(args),
+        Command::Drill(args) => drill::run(&args),
+        Command::Recover(args) => recover::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Query(args) => query::run(&args),
         Command::Ls(args) => ls::run(&args),
@@ -205,6 +221,13 @@ fn variable(text: &str) -> Result<(String, String), String> {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("write NAME=VALUE".to_owned()),
     }
+}
+
+/// A length of time, as a profile writes it.
+fn time(text: &str) -> Result<std::time::Duration, String> {
+    text.parse::<Span>()
+        .map(|span| span.0)
+        .map_err(|error| error.to_string())
 }
 
 fn time_scale(text: &str) -> Result<f64, String> {

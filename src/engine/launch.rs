@@ -4,15 +4,18 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use tokio::sync::mpsc::unbounded_channel;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
 use tracing_appender::non_blocking::WorkerGuard;
 
+use super::command::{Call, Command, Order};
 use super::control::{Names, Server, place, socket::SocketError};
 use super::embedded::{Embedded, EmbeddedError};
+use super::leftover::LeftoverError;
 use super::metrics;
 use super::prepare::LoadError;
 use super::window::{self, EngineError, Finished, Progress, Spec};
-use super::{logs, plan, prepare, process};
+use super::{leftover, logs, plan, prepare, process};
 use crate::fault::keeper::{Guard, Keeper, KeeperError};
 use crate::profile::Profile;
 use crate::session::dir::{EXTENSION, FindError, Sessions};
@@ -47,6 +50,9 @@ pub enum LaunchError {
     /// The engine's own metrics cannot be served.
     #[error(transparent)]
     Metrics(#[from] metrics::BindError),
+    /// A fault of an earlier window is still in place.
+    #[error(transparent)]
+    Leftover(#[from] LeftoverError),
     /// The faults are not ready.
     #[error(transparent)]
     Faults(#[from] KeeperError),
@@ -65,10 +71,27 @@ pub enum LaunchError {
 pub struct Ready {
     session: PathBuf,
     spec: Spec,
+    remote: Remote,
     // Dropped in this order: nobody asks a window that is over, services end after the load, the log says all of it.
     server: Option<Server>,
     _services: Embedded,
     _log: Option<WorkerGuard>,
+}
+
+/// Drives a window from within the process that runs it.
+#[derive(Debug, Clone)]
+pub struct Remote(UnboundedSender<Call>);
+
+impl Remote {
+    /// Ends the window. Whether it is over already makes no difference.
+    pub fn end(&self, text: &str) {
+        let (reply, _) = oneshot::channel();
+        let order = Order {
+            by: None,
+            command: Command::End { text: text.into() },
+        };
+        let _ = self.0.send(Call::Order(order, reply));
+    }
 }
 
 impl Launch {
@@ -92,6 +115,9 @@ impl Launch {
         let sessions = Sessions::locate(self.dir.as_deref())?;
         sessions.make_dir()?;
         let names = plan::names(&profile);
+        prepared
+            .warnings
+            .extend(leftover::clear_before_a_window(&sessions.dir)?);
         let writer = match &self.name {
             Some(name) => Writer::create(sessions.dir.join(format!("{name}{EXTENSION}")), names)?,
             None => sessions.begin(&profile.window.name, jiff::Timestamp::now(), &names)?,
@@ -102,6 +128,7 @@ impl Launch {
         }
         let log = logs::start(&session);
         let (calls, orders) = unbounded_channel();
+        let remote = Remote(calls.clone());
         let server = match Server::open(&session, Names::of(&profile), calls) {
             Ok(server) => Some(server),
             Err(error) if self.may_be_deaf => {
@@ -124,6 +151,7 @@ impl Launch {
         Ok(Ready {
             session,
             spec,
+            remote,
             server,
             _services: services,
             _log: log,
@@ -140,6 +168,11 @@ impl Ready {
     /// Where the engine's own metrics will be served.
     pub fn metrics(&self) -> Option<SocketAddr> {
         self.spec.metrics.as_ref().map(metrics::Listener::address)
+    }
+
+    /// What drives the window from within this process.
+    pub fn remote(&self) -> Remote {
+        self.remote.clone()
     }
 
     /// Runs the window to its end. `show` is called once a tick and must not block.
