@@ -16,8 +16,10 @@
 //! | `POST /cart` `{sku, quantity}` | 200, 401 without the token as bearer or cookie |
 //! | `POST /orders` `{sku}` | 201 `{id, sku}` |
 //! | `GET /healthz`, `/metrics` | at once, past the queue |
+//! | `GET /api/v2/alerts` | what it would wake somebody for, as Alertmanager tells it |
 //! | `GET`, `POST`, `DELETE` of `/admin/faults` | shows, changes, clears the faults: [`faults::Change`] |
 
+mod alerts;
 pub mod distribution;
 pub mod faults;
 mod metrics;

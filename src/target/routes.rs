@@ -16,6 +16,8 @@ pub enum Route {
     Health,
     /// `GET /metrics`
     Metrics,
+    /// `GET /api/v2/alerts`
+    Alerts,
     /// `GET`, `POST` and `DELETE` of `/admin/faults`
     Faults,
     /// Anything else.
@@ -45,6 +47,7 @@ impl Route {
             "/events" => (Self::Shop(Page::Events), ""),
             "/healthz" => (Self::Health, ""),
             "/metrics" => (Self::Metrics, ""),
+            "/api/v2/alerts" => (Self::Alerts, ""),
             "/admin/faults" => (Self::Faults, ""),
             _ => match (path.strip_prefix("/items/"), path.strip_prefix("/orders/")) {
                 (Some(id), _) => (Self::Shop(Page::Item), id),
@@ -77,6 +80,7 @@ impl Route {
             Self::Shop(Page::Events) => "/events",
             Self::Health => "/healthz",
             Self::Metrics => "/metrics",
+            Self::Alerts => "/api/v2/alerts",
             Self::Faults => "/admin/faults",
             Self::Unknown => "other",
         }
@@ -88,7 +92,8 @@ impl Route {
             Self::Shop(Page::Login | Page::Cart | Page::Order) => "POST",
             Self::Shop(Page::Home | Page::Search | Page::Item | Page::Receipt | Page::Events)
             | Self::Health
-            | Self::Metrics => "GET",
+            | Self::Metrics
+            | Self::Alerts => "GET",
             Self::Faults | Self::Unknown => "any",
         }
     }

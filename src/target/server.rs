@@ -79,6 +79,7 @@ async fn accept(
     };
     let mut timer = pin!(service.timer.run());
     let mut leak = pin!(service.leak());
+    let mut watch = pin!(service.watch());
     let mut shutdown = pin!(shutdown);
     loop {
         tokio::select! {
@@ -86,6 +87,7 @@ async fn accept(
             () = &mut shutdown => break,
             ended = &mut timer => return ended,
             () = &mut leak => {}
+            () = &mut watch => {}
             stream = next_connection(&listener) => connections.open(stream),
         }
     }

@@ -17,6 +17,7 @@ use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
+use super::alerts::{self, Alerts};
 use super::distribution::Sampler;
 use super::faults::{Breakage, Change, Harm};
 use super::metrics::{self, Counts, Now};
@@ -45,6 +46,7 @@ pub struct Service {
     breakage: RefCell<Breakage>,
     shop: RefCell<Shop>,
     counts: RefCell<Counts>,
+    alerts: RefCell<Alerts>,
     in_flight: Cell<usize>,
     /// Open connections.
     pub connections: Cell<usize>,
@@ -65,6 +67,9 @@ impl Drop for Underway<'_> {
         let took = timer::now().saturating_sub(self.arrived);
         let mut counts = service.counts.borrow_mut();
         counts.observe(self.route, self.status, took);
+        if matches!(self.route, Route::Shop(_)) {
+            service.alerts.borrow_mut().observe(self.status, took);
+        }
     }
 }
 
@@ -80,6 +85,7 @@ impl Service {
             breakage: RefCell::new(Breakage::new(options.seed, options.stall)),
             shop: RefCell::new(Shop::new(options.seed)),
             counts: RefCell::default(),
+            alerts: RefCell::default(),
             in_flight: Cell::new(0),
             connections: Cell::new(0),
             options,
@@ -93,6 +99,16 @@ impl Service {
         loop {
             ticks.tick().await;
             self.breakage.borrow_mut().leak(STEP);
+        }
+    }
+
+    /// Looks at itself, for ever.
+    pub async fn watch(&self) {
+        let mut beats = tokio::time::interval(alerts::BEAT);
+        loop {
+            beats.tick().await;
+            let held = self.in_flight.get();
+            self.alerts.borrow_mut().beat(held, SystemTime::now());
         }
     }
 
@@ -132,6 +148,7 @@ impl Service {
             }
             (_, Route::Health) => Answer::new(200, "text/plain", "ok\n"),
             (_, Route::Metrics) if self.options.metrics => self.metrics(arrived),
+            (_, Route::Alerts) => Answer::json(200, &self.alerts.borrow().firing()),
             (_, Route::Faults) => self.faults(&head.method, body).await,
             (_, Route::Metrics | Route::Unknown) => Answer::error(404, "no such page"),
         };

@@ -74,11 +74,16 @@ pub struct Line {
 
 impl Place {
     pub fn new() -> Self {
+        Self::of(|_| PROFILE.to_owned())
+    }
+
+    /// With a profile that may name files in the directory.
+    pub fn of(profile: impl FnOnce(&Path) -> String) -> Self {
         let dir = TempDir::new().unwrap();
         let run = dir.path().join("run");
         fs::create_dir(&run).unwrap();
         fs::set_permissions(&run, fs::Permissions::from_mode(0o700)).unwrap();
-        fs::write(dir.path().join("profile.toml"), PROFILE).unwrap();
+        fs::write(dir.path().join("profile.toml"), profile(dir.path())).unwrap();
         Self { dir }
     }
 
@@ -135,7 +140,11 @@ impl Place {
 
 impl Window {
     pub fn start() -> Self {
-        let place = Place::new();
+        Self::start_in(Place::new())
+    }
+
+    /// Runs the profile of a place.
+    pub fn start_in(place: Place) -> Self {
         let output = place.run(&["--detach"]).output().unwrap();
         let (out, err, code) = said(&output);
         assert_eq!(code, 0, "{err}");

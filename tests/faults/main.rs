@@ -1,0 +1,13 @@
+//! Faults in real windows: broken by order and by schedule, always brought back, whoever dies.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "../support/mod.rs"]
+mod support;
+#[path = "../control/window.rs"]
+mod window;
+
+mod drills;
+mod orders;
+mod place;
+mod way_back;
