@@ -45,6 +45,8 @@ pub struct Injection {
     pub number: u64,
     /// Index of the fault in the window's faults.
     pub fault: usize,
+    /// The phase in which it was put in.
+    pub phase: Option<usize>,
     /// Who put it in; `None` when the schedule did.
     pub by: Option<String>,
     /// Whether a person insisted on it against a guard rail.
@@ -125,6 +127,7 @@ pub(super) struct Injections {
     /// Gates that fail now.
     failing: Vec<usize>,
     ledgers: BTreeMap<String, Ledger>,
+    phase: Option<usize>,
     /// When the window was over, but for what was in flight.
     stopped: Option<u64>,
 }
@@ -198,8 +201,8 @@ impl Injections {
             Happening::Stop { .. } => {
                 self.stopped.get_or_insert(event.at);
             }
-            Happening::Phase { .. }
-            | Happening::Scenario { .. }
+            Happening::Phase { phase } => self.phase = Some(*phase),
+            Happening::Scenario { .. }
             | Happening::Load { .. }
             | Happening::Extend { .. }
             | Happening::Hold { .. }
@@ -236,6 +239,7 @@ impl Injections {
         let mut injection = Injection {
             number: self.seen,
             fault,
+            phase: self.phase,
             by: event.by.clone(),
             forced,
             state: FaultState::Armed,
