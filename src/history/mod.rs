@@ -22,6 +22,7 @@ use crate::session::record::{
 };
 
 pub mod bucket;
+pub mod injections;
 mod levels;
 mod merge;
 pub mod packed;
@@ -39,6 +40,7 @@ mod tests;
 pub mod totals;
 
 pub use bucket::{Bucket, Flow, GeneratorBucket, Range, StepBucket};
+pub use injections::Injection;
 pub use levels::{Depth, LONGEST, MINUTES, MINUTES_JOINED, Slot, TENS, full_ticks};
 pub use merge::Figures;
 pub use packed::Packed;
@@ -48,6 +50,7 @@ pub use series::SeriesRanges;
 pub use stretch::Stretch;
 pub use totals::{GeneratorTotals, PhaseTotals, Totals};
 
+use injections::{Around, Injections};
 use levels::Levels;
 use totals::Exact;
 
@@ -71,6 +74,7 @@ pub struct History {
     rollups: bool,
     exact: Exact,
     log: Log,
+    injections: Injections,
     /// The next tick that can come; everything before it has been seen or is missing.
     next: u64,
     last: Option<Moment>,
@@ -149,6 +153,7 @@ impl History {
             rollups: true,
             exact: Exact::default(),
             log: Log::default(),
+            injections: Injections::default(),
             next: 1,
             last: None,
             missing: 0,
@@ -273,6 +278,7 @@ impl History {
             load: tick.load,
         });
         let (tick_us, rollups) = (self.tick_us(), self.rollups);
+        self.injections.tick(&bucket, tick_us);
         self.levels
             .get_or_insert_with(|| Levels::new(tick_us, rollups))
             .push(bucket);
@@ -325,6 +331,7 @@ impl History {
     }
 
     fn apply_event(&mut self, event: &Event) {
+        self.apply_to_injections(event);
         match &event.what {
             Happening::Phase { phase } if *phase >= self.names.phases.len() => {
                 self.ignored += 1;
@@ -375,6 +382,18 @@ impl History {
             self.log.events.pop_front();
         }
         self.log.events.push_back(event.clone());
+    }
+
+    /// Before the log, so that an alert that stands is one that stood before.
+    fn apply_to_injections(&mut self, event: &Event) {
+        let standing = self.log.alerts.values();
+        let full = self.levels.as_ref().map(Levels::full);
+        let around = Around {
+            alerts: &mut standing.map(|standing| (&standing.alert, standing.at)),
+            ticks: &mut full.into_iter().flatten().rev().map(|bucket| &**bucket),
+            tick_us: self.window.as_ref().map_or(TICK_US, |it| it.tick_us).max(1),
+        };
+        self.injections.event(event, around);
     }
 
     fn apply_gap(&mut self, gap: &Gap) {

@@ -1,17 +1,20 @@
 //! What a history can be asked.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::levels::Levels;
 use super::select;
 use super::totals::Times;
 use super::{
-    Bucket, Depth, Flow, GeneratorTotals, History, Moment, PhaseTotals, Selection, Slot,
+    Bucket, Depth, Flow, GeneratorTotals, History, Injection, Moment, PhaseTotals, Selection, Slot,
     StandingAlert, TICK_US, Totals,
 };
 use crate::profile::model::Scope;
-use crate::session::record::{End, EndReason, Event, Exemplar, Gap, Names, Sample, Window};
+use crate::session::record::{
+    End, EndReason, Event, Exemplar, FaultPlan, Gap, Ledger, Names, Sample, Window,
+};
 
 impl History {
     /// What is being run; `None` until its record came.
@@ -98,6 +101,39 @@ impl History {
         let mut alerts: Vec<_> = self.log.alerts.values().collect();
         alerts.sort_by_key(|standing| standing.from);
         alerts
+    }
+
+    /// The newest [`INJECTIONS`](super::injections::INJECTIONS) times that a fault was put in, oldest first.
+    pub fn injections(&self) -> &VecDeque<Arc<Injection>> {
+        self.injections.kept()
+    }
+
+    /// Injections in all, those no longer kept included.
+    pub fn injections_seen(&self) -> u64 {
+        self.injections.seen()
+    }
+
+    /// The newest injection of a fault, by its index in the window's faults.
+    pub fn injection(&self, fault: usize) -> Option<&Injection> {
+        let mut newest = self.injections().iter().rev();
+        newest.find(|known| known.fault == fault).map(|it| &**it)
+    }
+
+    /// The plan of a fault; `None` when the window has none with this index.
+    pub fn fault(&self, fault: usize) -> Option<&FaultPlan> {
+        self.window.as_ref()?.faults.get(fault)
+    }
+
+    /// What became of acknowledged writes, by name of their ledger, as read back last.
+    pub fn ledgers(&self) -> impl Iterator<Item = &Ledger> {
+        self.injections.ledgers().values()
+    }
+
+    /// Takes over what another history of the same session has seen of the traffic around injections, where this one has
+    /// only sums of it, as far as the latest tick of this one.
+    pub fn adopt_injections(&mut self, other: &Self) {
+        let until = self.last.map_or(0, |last| last.at);
+        self.injections.adopt(&other.injections, until);
     }
 
     /// What is known of a phase; `None` when no tick of it was recorded.

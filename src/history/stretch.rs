@@ -190,6 +190,7 @@ impl History {
                 self.lose_within(gap);
             }
         }
+        self.injections.coarse(bucket.ticks, bucket.at);
         let (tick_us, rollups) = (self.tick_us(), self.rollups);
         self.levels
             .get_or_insert_with(|| Levels::new(tick_us, rollups))

@@ -25,6 +25,7 @@ pub mod breakpoint;
 pub mod format;
 pub mod gates;
 pub mod generator;
+pub mod recovery;
 mod so_far;
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,229 @@
+#![allow(clippy::unwrap_used, reason = "test code")]
+
+use super::*;
+use crate::history::History;
+use crate::history::testing::{PAY, Recording, SECOND, fail};
+use crate::session::record::{ErrorKind, FaultPlan, Record, Tick};
+
+fn window() -> Recording {
+    Recording::new(&[("steady", 600, 1.0)])
+        .window(|window| {
+            let fault = |name: &str| FaultPlan {
+                name: name.into(),
+                ..FaultPlan::default()
+            };
+            window.faults = vec![fault("slow database"), fault("kill primary")];
+        })
+        .phase(0)
+}
+
+fn state(fault: usize, state: FaultState) -> Happening {
+    Happening::Fault {
+        fault,
+        state,
+        text: String::new(),
+        forced: false,
+    }
+}
+
+fn alert(name: &str, state: AlertState) -> Happening {
+    Happening::Alert(Box::new(Alert {
+        name: name.into(),
+        labels: String::new(),
+        from: "prom".into(),
+        state,
+        since: None,
+    }))
+}
+
+fn broken(tick: &mut Tick) {
+    fail(tick, PAY, ErrorKind::Status5xx, Some(503), 20);
+}
+
+fn once() -> Recording {
+    window()
+        .ticks(200)
+        .event(Happening::Undo {
+            fault: 0,
+            way: "{}".into(),
+        })
+        .event(state(0, FaultState::Injecting))
+        .event(state(0, FaultState::Active))
+        .ticks_with(30, broken)
+        .event(state(0, FaultState::Reverting))
+        .event(state(0, FaultState::Recovering))
+        .ticks(40)
+        .event(state(0, FaultState::Recovered))
+}
+
+#[test]
+fn an_injection_has_its_moments_its_way_back_and_the_two_minutes_before_it() {
+    let history = once().ticks(100).history();
+    let injection = history.injection(0).unwrap();
+    let moments = (
+        injection.injecting / SECOND,
+        injection.active.unwrap() / SECOND,
+        injection.cleared.unwrap() / SECOND,
+        injection.recovered.unwrap() / SECOND,
+    );
+    assert_eq!(moments, (200, 200, 230, 270));
+    assert_eq!(injection.way.as_deref(), Some("{}"));
+    assert!(injection.was_done() && !injection.is_outstanding());
+    let picture = &injection.picture;
+    assert_eq!(picture.baseline().len(), 120);
+    assert_eq!(picture.baseline()[0].from, 81);
+    let failed: u64 = picture.since().iter().map(|cell| cell.failed()).sum();
+    assert_eq!(failed, 600);
+    assert_eq!(picture.since()[0].classes[5], 20);
+    // Watched for a minute more, and then no longer.
+    assert_eq!(picture.since().len(), 70 + 60);
+    assert!(injection.closed.is_some());
+}
+
+#[test]
+fn the_same_records_give_the_same_whether_they_are_kept_as_charts_or_not() {
+    let records = once().ticks(10).records();
+    let mut lean = History::without_rollups();
+    records.iter().for_each(|record| lean.apply(record));
+    let full = once().ticks(10).history();
+    assert_eq!(lean.injections(), full.injections());
+}
+
+#[test]
+fn one_that_could_not_be_done_is_told_from_one_that_could_not_be_undone() {
+    let not_done = window()
+        .event(state(0, FaultState::Injecting))
+        .event(state(0, FaultState::Failed))
+        .history();
+    let injection = not_done.injection(0).unwrap();
+    assert!(!injection.was_done() && !injection.is_outstanding());
+    let not_undone = window()
+        .event(state(0, FaultState::Injecting))
+        .event(state(0, FaultState::Active))
+        .event(state(0, FaultState::Reverting))
+        .event(state(0, FaultState::Failed));
+    let history = not_undone.history();
+    let injection = history.injection(0).unwrap();
+    assert!(injection.failed.as_ref().unwrap().undoing);
+    assert!(injection.is_outstanding());
+    let later = not_undone
+        .event(state(0, FaultState::Reverting))
+        .event(state(0, FaultState::Recovering));
+    let history = later.history();
+    let injection = history.injection(0).unwrap();
+    assert!(injection.failed.is_none() && !injection.is_outstanding());
+    assert_eq!(history.injections_seen(), 1);
+}
+
+#[test]
+fn alerts_that_were_there_are_told_from_those_that_came() {
+    let history = window()
+        .event(alert("Old", AlertState::Firing))
+        .event(alert("Soon", AlertState::Pending))
+        .ticks(10)
+        .event(state(0, FaultState::Injecting))
+        .event(state(0, FaultState::Active))
+        .ticks(5)
+        .event(alert("Soon", AlertState::Firing))
+        .event(alert("Muted", AlertState::Silenced))
+        .event(alert("Old", AlertState::Resolved))
+        .history();
+    let alerts = &history.injection(0).unwrap().alerts;
+    let told: Vec<_> = alerts
+        .iter()
+        .map(|fired| (fired.alert.name.as_str(), fired.before, fired.resolved))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("Old", true, Some(15 * SECOND)),
+            ("Soon", false, None),
+            ("Muted", false, None)
+        ]
+    );
+}
+
+#[test]
+fn a_fault_that_stays_for_hours_keeps_its_beginning_and_its_end_to_the_second_and_every_sum() {
+    let history = window()
+        .ticks(150)
+        .event(state(0, FaultState::Injecting))
+        .event(state(0, FaultState::Active))
+        .ticks_with(2_400, broken)
+        .event(state(0, FaultState::Recovering))
+        .ticks(30)
+        .history();
+    let picture = &history.injection(0).unwrap().picture;
+    assert!(picture.cells().len() <= CELLS);
+    assert_eq!(picture.baseline().len(), 120);
+    let failed: u64 = picture.since().iter().map(|cell| cell.failed()).sum();
+    assert_eq!(failed, 20 * 2_400);
+    assert!(picture.coarsest() > SECOND);
+    let fine = picture.since().iter().rev().take(200);
+    assert!(fine.into_iter().all(|cell| cell.micros == SECOND));
+}
+
+#[test]
+fn only_the_newest_injections_are_kept_and_all_are_counted() {
+    let mut recording = window().ticks(5);
+    for _ in 0..INJECTIONS + 20 {
+        recording = recording
+            .event(state(1, FaultState::Injecting))
+            .event(state(1, FaultState::Active))
+            .ticks(1)
+            .event(state(1, FaultState::Recovering))
+            .event(state(1, FaultState::Armed));
+    }
+    let history = recording.history();
+    assert_eq!(history.injections().len(), INJECTIONS);
+    assert_eq!(history.injections_seen(), INJECTIONS as u64 + 20);
+    let first = &history.injections()[0];
+    assert_eq!((first.number, first.closed.is_some()), (21, true));
+}
+
+#[test]
+fn what_is_said_is_kept_within_bounds() {
+    let mut recording = window()
+        .event(state(0, FaultState::Injecting))
+        .event(state(0, FaultState::Active));
+    for _ in 0..20 {
+        recording = recording.event(Happening::Output {
+            fault: 0,
+            text: "x".repeat(1_000),
+        });
+    }
+    let history = recording.history();
+    let injection = history.injection(0).unwrap();
+    let kept: usize = injection.output.iter().map(String::len).sum();
+    assert_eq!((kept, injection.output_cut), (8_000, 12_000));
+}
+
+#[test]
+fn what_finishes_after_the_end_is_not_held_against_the_system() {
+    let history = once()
+        .event(Happening::Stop {
+            reason: crate::session::record::EndReason::Finished,
+            text: String::new(),
+        })
+        .ticks_with(3, broken)
+        .history();
+    let last = &history.injection(0).unwrap().picture;
+    assert_eq!(last.since().len(), 70);
+}
+
+#[test]
+fn what_another_history_saw_better_can_be_taken_over() {
+    let full = once().ticks(100).history();
+    let mut sums = History::new();
+    for record in once().records() {
+        match record {
+            Record::Tick(tick) if tick.n < 250 => sums.injections.coarse(1, tick.at),
+            record => sums.apply(&record),
+        }
+    }
+    assert!(sums.injection(0).unwrap().picture.unseen > 0);
+    sums.adopt_injections(&full);
+    let (got, want) = (sums.injection(0).unwrap(), full.injection(0).unwrap());
+    assert_eq!(got.picture.baseline(), want.picture.baseline());
+    assert_eq!(got.picture.since(), &want.picture.since()[..70]);
+}

@@ -1,0 +1,102 @@
+//! What a fault cost its users, and how much worse things were than before.
+
+use std::sync::Arc;
+
+use super::bounds::quantile;
+use super::{Bounds, HOLD_US, within};
+use crate::history::injections::{Cell, Injection};
+use crate::session::hist::{highest, index_of, lowest};
+
+/// Traffic over a stretch of time.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Stretch {
+    /// Time that was seen of it, µs.
+    pub micros: u64,
+    /// Requests finished, failed ones included.
+    pub requests: u64,
+    /// Failed requests.
+    pub failed: u64,
+    /// Median response time, µs; `None` when there were too few requests.
+    pub p50_us: Option<u64>,
+    /// Likewise, the 99th percentile.
+    pub p99_us: Option<u64>,
+}
+
+/// What a fault cost, from its injection until the system was back or was seen last.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Cost {
+    /// Failed requests.
+    pub failed: u64,
+    /// Requests slower than the limit.
+    pub slow: u64,
+    /// Time that users waited beyond the limit, all together, seconds; `None` where there is no limit.
+    pub user_seconds: Option<f64>,
+    /// Traffic before the fault.
+    pub before: Stretch,
+    /// Traffic while it was in place.
+    pub during: Stretch,
+    /// Traffic from then until the system was back or was seen last.
+    pub after: Stretch,
+}
+
+impl Stretch {
+    fn of(cells: &[Arc<Cell>]) -> Self {
+        let sum = |each: fn(&Cell) -> u64| cells.iter().map(|cell| each(cell)).sum();
+        Self {
+            micros: sum(|cell| cell.micros),
+            requests: sum(|cell| cell.requests),
+            failed: sum(Cell::failed),
+            p50_us: quantile(cells, 0.5),
+            p99_us: quantile(cells, 0.99),
+        }
+    }
+
+    /// The share of requests that did not fail; `None` without a request.
+    pub fn availability(&self) -> Option<f64> {
+        let good = self.requests.saturating_sub(self.failed);
+        (self.requests > 0).then(|| good as f64 / self.requests as f64)
+    }
+
+    /// The share of requests that failed; `None` without a request.
+    pub fn errors(&self) -> Option<f64> {
+        self.availability().map(|share| 1.0 - share)
+    }
+
+    /// Requests a second; `None` without time.
+    pub fn rate(&self) -> Option<f64> {
+        (self.micros > 0).then(|| self.requests as f64 / (self.micros as f64 / 1e6))
+    }
+}
+
+/// `back` is when the system was, µs since the window began.
+pub(super) fn cost(injection: &Injection, bounds: &Bounds, back: Option<u64>) -> Cost {
+    let picture = &injection.picture;
+    let all = picture.since();
+    let cleared = injection.cleared.unwrap_or(u64::MAX);
+    // Where nothing was ever seen to be good again, a while of the aftermath is enough to tell what it was like.
+    let until = back
+        .unwrap_or(u64::MAX)
+        .max(cleared.saturating_add(HOLD_US / 30));
+    let during = within(all, injection.injecting, cleared);
+    let hurt = within(all, injection.injecting, until);
+    let limit = bounds.objective.limit_us;
+    let (mut slow, mut beyond) = (0u64, 0.0);
+    if let Some(limit) = limit {
+        let above = index_of(limit);
+        for (index, count) in hurt.iter().flat_map(|cell| cell.response.iter()) {
+            if index > above {
+                slow = slow.saturating_add(count);
+                let middle = f64::midpoint(lowest(index) as f64, highest(index) as f64);
+                beyond += (middle - limit as f64).max(0.0) * count as f64;
+            }
+        }
+    }
+    Cost {
+        failed: hurt.iter().map(|cell| cell.failed()).sum(),
+        slow,
+        user_seconds: limit.map(|_| beyond / 1e6),
+        before: Stretch::of(picture.baseline()),
+        during: Stretch::of(during),
+        after: Stretch::of(within(all, cleared, until)),
+    }
+}

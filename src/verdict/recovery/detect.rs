@@ -1,0 +1,85 @@
+//! Whether, and when, the system's own alerts noticed a fault.
+
+use super::{Measured, Took, Why, is_final, now};
+use crate::history::History;
+use crate::history::injections::{Fired, Injection};
+use crate::session::record::AlertState;
+
+/// How far the clock of a source may be off, µs, before an alert counts as older than the fault.
+const SKEW_US: u64 = 1_000_000;
+
+/// When a fault was noticed, and by what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Detection {
+    /// From the injection until the alert fired by its source's clock at least, until it was seen at most.
+    pub took: Measured,
+    /// The alert that noticed it.
+    pub alert: Option<String>,
+    /// Why the one that should have does not count: it fired already, it is silenced. Empty when there is none such.
+    pub note: String,
+}
+
+/// The alert that the fault's plan names, or any that was not there before. One that was silenced, or there already,
+/// has noticed nothing.
+pub(super) fn detection(history: &History, injection: &Injection) -> Detection {
+    let wanted = history
+        .fault(injection.fault)
+        .and_then(|plan| plan.detect.as_deref());
+    let is_wanted = |fired: &&Fired| wanted.is_none_or(|name| fired.alert.name == name);
+    let mut noticed: Vec<&Fired> = injection
+        .alerts
+        .iter()
+        .filter(is_wanted)
+        .filter(|fired| fired.alert.state == AlertState::Firing && is_new(fired, injection))
+        .collect();
+    noticed.sort_by_key(|fired| fired.at);
+    if let Some(fired) = noticed.first() {
+        let most = fired.at.saturating_sub(injection.injecting);
+        let since = fired.since.unwrap_or(fired.at);
+        let least = since.saturating_sub(injection.injecting).min(most);
+        return Detection {
+            took: Measured::Took(Took { least, most }),
+            alert: Some(fired.alert.name.clone()),
+            note: String::new(),
+        };
+    }
+    let passed = injection.closed.unwrap_or_else(|| now(history));
+    let passed = passed.saturating_sub(injection.injecting);
+    let took = if !injection.was_done() && !injection.is_outstanding() {
+        Measured::Unknown(Why::NotDone)
+    } else if !watches_alerts(history) && injection.alerts.is_empty() {
+        Measured::Unknown(Why::NoAlerts)
+    } else if is_final(history, injection) {
+        Measured::Never(passed)
+    } else {
+        Measured::Waiting(passed)
+    };
+    Detection {
+        took,
+        alert: None,
+        note: wanted.map_or_else(String::new, |name| note(injection, name)),
+    }
+}
+
+fn is_new(fired: &Fired, injection: &Injection) -> bool {
+    let began = fired.since.unwrap_or(fired.at);
+    !fired.before && began.saturating_add(SKEW_US) >= injection.injecting
+}
+
+/// Why the alert of this name does not count.
+fn note(injection: &Injection, name: &str) -> String {
+    let mut named = injection.alerts.iter().filter(|it| it.alert.name == name);
+    match named.next() {
+        Some(fired) if fired.alert.state == AlertState::Silenced => format!("{name} is silenced"),
+        Some(fired) if !is_new(fired, injection) => format!("{name} fired already"),
+        Some(_) | None => String::new(),
+    }
+}
+
+/// Whether anything that tells of alerts is watched.
+fn watches_alerts(history: &History) -> bool {
+    history.window().is_some_and(|window| {
+        let mut kinds = window.targets.iter().map(|target| target.kind.as_str());
+        kinds.any(|kind| kind == "prometheus" || kind == "alertmanager")
+    })
+}

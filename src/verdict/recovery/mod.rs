@@ -1,0 +1,296 @@
+//! How a system took a fault: when it was hurt, when that was noticed, when it was well again.
+//!
+//! In: an [`Injection`] with its picture, and an [`Objective`]. Out: an [`Assessment`]. Traffic is judged over windows of
+//! [`WINDOW_US`] that end at each second: one is *good* when its share of errors and its share of slow requests are within
+//! [`Bounds`], the worse of what the profile asks for and of what was normal before the fault. The system is *back* at the
+//! beginning of the first run of good windows that lasts [`HOLD_US`]. A single good second proves nothing: where one
+//! request in ten fails, most seconds at 20 requests a second hold a stretch without a failure.
+//!
+//! The invariants: no traffic is not known, and not good; times are intervals, since a window cannot tell where in it
+//! something happened; and what nobody saw is said to be unknown, with the reason.
+
+use std::sync::Arc;
+
+use crate::history::History;
+use crate::history::injections::{Cell, Injection};
+
+mod bounds;
+mod cost;
+mod detect;
+#[cfg(test)]
+mod tests;
+mod windows;
+mod words;
+
+pub use bounds::{Bounds, Objective};
+pub use cost::{Cost, Stretch};
+pub use detect::Detection;
+pub use windows::Breach;
+pub use words::between;
+
+use windows::{Run, Windows};
+
+/// The span over which traffic is judged, µs.
+pub const WINDOW_US: u64 = 10_000_000;
+/// How long it must stay good, µs.
+pub const HOLD_US: u64 = 30_000_000;
+/// Requests without which a window is not judged.
+pub const LEAST: u64 = 10;
+
+/// An interval of time, µs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct Took {
+    /// It took at least this long.
+    pub least: u64,
+    /// It took at most this long.
+    pub most: u64,
+}
+
+/// What is known of a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Measured {
+    /// It happened after so long.
+    Took(Took),
+    /// It happened after so long, as far as can be told: what followed was seen for too short a time.
+    Seems {
+        /// After so long.
+        took: Took,
+        /// It has held for so long, µs.
+        held: u64,
+    },
+    /// It has not happened yet, and may; so long has been waited for it, µs.
+    Waiting(u64),
+    /// It did not happen in so long, µs.
+    Never(u64),
+    /// Nobody can tell.
+    Unknown(Why),
+}
+
+/// Why a time is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// The fault was never in place.
+    NotDone,
+    /// The fault is still in place.
+    StillOn,
+    /// There was not enough traffic to tell.
+    NoTraffic,
+    /// The recording ends too early.
+    Ended,
+    /// Seconds are not known, only sums of minutes.
+    NotSeen,
+    /// Nothing was out of bounds.
+    NoImpact,
+    /// No source of alerts is watched.
+    NoAlerts,
+}
+
+/// Whether and when the system was back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recovery {
+    /// How long it took since the fault was cleared.
+    pub took: Measured,
+    /// When the run of good windows began that makes it recovered, or may: µs since the window began.
+    pub since: Option<u64>,
+}
+
+/// How a system took one injection.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Assessment {
+    /// What counts as good.
+    pub bounds: Bounds,
+    /// From the injection until traffic was out of bounds.
+    pub impact: Measured,
+    /// From the injection until an alert fired.
+    pub detection: Detection,
+    /// From the injection until traffic was good again with the fault still in place.
+    pub mitigation: Measured,
+    /// From the clearing until the system was back.
+    pub recovery: Recovery,
+    /// Times that traffic went out of bounds again after it had been good for a while, since the clearing.
+    pub breaches: Vec<Breach>,
+    /// What it cost.
+    pub cost: Cost,
+}
+
+impl Measured {
+    /// The interval, confirmed or not.
+    pub fn took(self) -> Option<Took> {
+        match self {
+            Self::Took(took) | Self::Seems { took, .. } => Some(took),
+            Self::Waiting(_) | Self::Never(_) | Self::Unknown(_) => None,
+        }
+    }
+}
+
+impl Recovery {
+    /// Whether the system is back, for good as far as [`HOLD_US`] can tell.
+    pub fn is_recovered(&self) -> bool {
+        matches!(self.took, Measured::Took(_))
+    }
+}
+
+/// Everything that is to be said of an injection.
+pub fn assess(history: &History, injection: &Injection) -> Assessment {
+    let bounds = Bounds::of(history, injection);
+    let windows = Windows::of(injection.picture.cells(), &bounds, 0);
+    let impact = impact(history, injection, &windows);
+    let recovery = back(history, injection, &windows);
+    let breaches = match injection.cleared {
+        Some(cleared) => windows.breaches(cleared),
+        None => Vec::new(),
+    };
+    Assessment {
+        impact,
+        detection: detect::detection(history, injection),
+        mitigation: mitigation(history, injection, &windows, impact),
+        recovery,
+        breaches,
+        cost: cost::cost(injection, &bounds, recovery.since),
+        bounds,
+    }
+}
+
+/// Whether the system is back, at a small part of the cost of [`assess`]: for a window that runs, once a tick.
+pub fn recovery(history: &History, injection: &Injection) -> Recovery {
+    let Some(cleared) = injection.cleared else {
+        return back(history, injection, &Windows::default());
+    };
+    let bounds = Bounds::of(history, injection);
+    let from = cleared.saturating_sub(WINDOW_US);
+    let windows = Windows::of(injection.picture.cells(), &bounds, from);
+    back(history, injection, &windows)
+}
+
+/// Whether nothing that is still to come can change what is known of an injection.
+fn is_final(history: &History, injection: &Injection) -> bool {
+    history.end().is_some() || history.stop().is_some() || injection.closed.is_some()
+}
+
+/// Reasons for which nothing at all can be said.
+fn beyond_telling(injection: &Injection) -> Option<Why> {
+    let picture = &injection.picture;
+    if !injection.was_done() && !injection.is_outstanding() {
+        Some(Why::NotDone)
+    } else if picture.unseen > 0 && picture.unseen as usize >= picture.since().len() {
+        Some(Why::NotSeen)
+    } else {
+        None
+    }
+}
+
+fn impact(history: &History, injection: &Injection, windows: &Windows) -> Measured {
+    if let Some(why) = beyond_telling(injection) {
+        return Measured::Unknown(why);
+    }
+    let from = injection.injecting;
+    let until = injection.cleared.map(|at| at.saturating_add(HOLD_US));
+    let until = until.unwrap_or(u64::MAX);
+    if let Some(window) = windows.first_bad(from, until) {
+        // The first second in it that is out of bounds by itself is where it began, at the earliest.
+        let cells = injection.picture.since();
+        let begun = windows.first_hurt(cells, window.at).unwrap_or(window.from);
+        let least = begun.saturating_sub(from);
+        let most = window.at.saturating_sub(from);
+        return Measured::Took(Took { least, most });
+    }
+    let seen = windows.known_until(from, until);
+    let Some(seen) = seen else {
+        let waits = !is_final(history, injection) && injection.cleared.is_none();
+        let waited = now(history).saturating_sub(from);
+        return match waits && waited < WINDOW_US {
+            true => Measured::Waiting(waited),
+            false => Measured::Unknown(Why::NoTraffic),
+        };
+    };
+    let passed = seen.saturating_sub(from);
+    if is_final(history, injection) || now(history) >= until {
+        Measured::Never(passed)
+    } else {
+        Measured::Waiting(passed)
+    }
+}
+
+fn mitigation(
+    history: &History,
+    injection: &Injection,
+    windows: &Windows,
+    impact: Measured,
+) -> Measured {
+    let from = injection.injecting;
+    let Some(hurt) = impact.took() else {
+        return match impact {
+            Measured::Unknown(why) => Measured::Unknown(why),
+            Measured::Waiting(_) => Measured::Waiting(now(history).saturating_sub(from)),
+            Measured::Never(_) | Measured::Took(_) | Measured::Seems { .. } => {
+                Measured::Unknown(Why::NoImpact)
+            }
+        };
+    };
+    let until = injection.cleared.unwrap_or(u64::MAX);
+    let runs = windows.runs(from.saturating_add(hurt.most), until);
+    if let Some(run) = runs.iter().find(|run| run.lasts() >= HOLD_US) {
+        return Measured::Took(run.took(from));
+    }
+    match injection.cleared {
+        Some(cleared) => Measured::Never(cleared.saturating_sub(from)),
+        None if is_final(history, injection) => Measured::Unknown(Why::Ended),
+        None => Measured::Waiting(now(history).saturating_sub(from)),
+    }
+}
+
+fn back(history: &History, injection: &Injection, windows: &Windows) -> Recovery {
+    let unknown = |why| Recovery {
+        took: Measured::Unknown(why),
+        since: None,
+    };
+    if let Some(why) = beyond_telling(injection) {
+        return unknown(why);
+    }
+    let Some(cleared) = injection.cleared else {
+        return unknown(Why::StillOn);
+    };
+    let runs = windows.runs(cleared, u64::MAX);
+    if let Some(run) = runs.iter().find(|run| run.lasts() >= HOLD_US) {
+        return Recovery {
+            took: Measured::Took(run.took(cleared)),
+            since: Some(run.first_at),
+        };
+    }
+    // What is good now may turn out to have been the beginning.
+    let last = windows.last_at();
+    let open = runs.last().filter(|run| Some(run.last_at) == last);
+    let waited = now(history).saturating_sub(cleared);
+    let took = match open {
+        _ if !is_final(history, injection) => Measured::Waiting(waited),
+        Some(run) if run.lasts() > 0 || run.first_at > cleared => Measured::Seems {
+            took: run.took(cleared),
+            held: run.lasts(),
+        },
+        Some(_) => Measured::Unknown(Why::Ended),
+        None => match windows.last_state_since(cleared) {
+            Some(windows::State::Bad) => {
+                let seen = last.unwrap_or(cleared).saturating_sub(cleared);
+                Measured::Never(seen)
+            }
+            Some(windows::State::Good | windows::State::Unknown) => {
+                Measured::Unknown(Why::NoTraffic)
+            }
+            None => Measured::Unknown(Why::Ended),
+        },
+    };
+    let since = open.map(|run: &Run| run.first_at);
+    Recovery { took, since }
+}
+
+/// The latest moment that is known.
+fn now(history: &History) -> u64 {
+    history.last().map_or(0, |last| last.at)
+}
+
+/// The cells of a picture that end after `from` and not after `until`, µs.
+fn within(cells: &[Arc<Cell>], from: u64, until: u64) -> &[Arc<Cell>] {
+    let begin = cells.partition_point(|cell| cell.at <= from);
+    let end = cells.partition_point(|cell| cell.at <= until);
+    cells.get(begin..end).unwrap_or_default()
+}
