@@ -325,6 +325,7 @@ impl Window {
         let dead = self.fleet.newly_dead();
         self.on_deaths(&dead);
         self.watch_gates(at / 1000);
+        self.judge_recoveries();
         if self.drain_until.is_none() && self.all_done() {
             let actions = self.conductor.finish(self.clock.now());
             self.act(actions);

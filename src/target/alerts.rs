@@ -48,7 +48,7 @@ struct Alert {
 pub struct Alerts {
     now: Counts,
     past: VecDeque<Counts>,
-    alerts: [Alert; KINDS.len()],
+    kinds: [Alert; KINDS.len()],
 }
 
 /// An alert's name, what it says, and when it holds.
@@ -93,7 +93,7 @@ impl Alerts {
             failed: sum.failed + it.failed,
             held: it.held,
         });
-        for (alert, (_, _, holds)) in self.alerts.iter_mut().zip(KINDS) {
+        for (alert, (_, _, holds)) in self.kinds.iter_mut().zip(KINDS) {
             if holds(&sum) {
                 alert.held += 1;
                 if alert.held >= FOR {
@@ -107,7 +107,7 @@ impl Alerts {
 
     /// Those that fire, as Alertmanager's API v2 tells them.
     pub fn firing(&self) -> serde_json::Value {
-        let firing = self.alerts.iter().zip(KINDS);
+        let firing = self.kinds.iter().zip(KINDS);
         let firing = firing.filter_map(|(alert, (name, says, _))| {
             let since = Timestamp::try_from(alert.since?).ok()?;
             Some(json!({

@@ -136,7 +136,7 @@ const ACTS: &[(&str, &str)] = &[
 /// Wishes that leave no trace.
 #[rustfmt::skip]
 const SILENT: &[(&str, &str)] = &[
-    (r#"{"do":"clear"}"#, "nothing is outstanding"),
+    (r#"{"do":"clear_all"}"#, "nothing is on"),
     (
         r#"{"do":"ping"}"#,
         concat!("stormdeck ", env!("CARGO_PKG_VERSION")),
@@ -158,8 +158,8 @@ const REFUSED: &[(&str, &str)] = &[
         "more than any machine can put",
     ),
     (
-        r#"{"do":"fault","fault":"slow database","to":"on"}"#,
-        "executes no faults yet",
+        r#"{"do":"fault","fault":"slow database","to":"off"}"#,
+        "`slow database` is not on",
     ),
     (
         r#"{"do":"fault","fault":"fire","to":"on"}"#,

@@ -110,6 +110,9 @@ impl Faults {
             {
                 (FaultState::Recovered, false, String::new())
             }
+            FaultState::Armed if !waits && all(FaultState::Armed) => {
+                (FaultState::Armed, false, String::new())
+            }
             FaultState::Recovering if !self.holds_something(group) && now != FaultState::Failed => {
                 (FaultState::Recovering, false, String::new())
             }

@@ -276,8 +276,10 @@ impl Faults {
 
     /// Faults whose recovery is being waited for, by index.
     pub fn recovering(&self) -> Vec<usize> {
-        let all = 0..self.faults.len();
-        all.filter(|&it| self.faults[it].state == FaultState::Recovering)
+        let all = self.faults.iter().enumerate();
+        // A group follows its members.
+        all.filter(|(_, it)| it.members.is_empty() && it.state == FaultState::Recovering)
+            .map(|(index, _)| index)
             .collect()
     }
 
@@ -406,6 +408,11 @@ impl Faults {
     /// The system is back.
     pub fn is_recovered(&mut self, fault: usize, text: &str) -> Vec<Act> {
         self.become_(fault, FaultState::Recovered, text, false)
+    }
+
+    /// It will not be known whether the system is back.
+    pub fn is_unknown(&mut self, fault: usize, text: &str) -> Vec<Act> {
+        self.become_(fault, FaultState::Armed, text, false)
     }
 
     /// The watchdog is gone, or was faster: the keeper brings the fault back.

@@ -9,9 +9,13 @@ use crate::engine::faults::{Act, Around};
 use crate::fault::driver::{Done, Proof, Touched};
 use crate::fault::keeper::{Keeper, Seen, What};
 use crate::session::record::{Effect, Event, Happening, Record};
+use crate::verdict::recovery::{self, Measured};
 
 /// How long a window that is over waits for what is broken. The watchdog goes on after that.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A recovery that cannot be told so long after the clearing, µs, will not be told.
+const UNKNOWN_AFTER_US: u64 = recovery::WINDOW_US + recovery::HOLD_US;
 
 /// What the keeper saw next; nothing ever where nothing can be broken.
 pub(super) async fn next(keeper: &mut Option<Keeper>) -> Option<Seen> {
@@ -136,6 +140,31 @@ impl Window {
             What::Unguarded(why) => self.faults.is_unguarded(fault, &why),
         };
         self.break_(acts);
+    }
+
+    /// Looks whether systems that recover are back.
+    pub(super) fn judge_recoveries(&mut self) {
+        for fault in self.faults.recovering() {
+            let Some(injection) = self.history.injection(fault) else {
+                continue;
+            };
+            let recovery = recovery::recovery(&self.history, injection);
+            let cleared = injection.cleared.unwrap_or_default();
+            let waited = (self.clock.now() / 1000).saturating_sub(cleared);
+            let acts = match recovery.took {
+                Measured::Took(took) => {
+                    let text = format!("back after {}", recovery::between(took));
+                    self.faults.is_recovered(fault, &text)
+                }
+                Measured::Unknown(_) if waited <= UNKNOWN_AFTER_US => continue,
+                Measured::Unknown(_) | Measured::Never(_) => {
+                    let text = format!("whether the system is back: {}", recovery.took);
+                    self.faults.is_unknown(fault, &text)
+                }
+                Measured::Seems { .. } | Measured::Waiting(_) => continue,
+            };
+            self.break_(acts);
+        }
     }
 
     /// Records what a program or an answer said.
