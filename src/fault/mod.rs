@@ -14,7 +14,17 @@
 //!
 //! A [`Driver`](driver::Driver) is one file here, and one line in [`drivers::of`].
 
+mod ask;
+mod check;
 pub mod driver;
 pub mod drivers;
+pub mod exec;
+pub mod hidden;
+pub mod http;
+mod leftover;
+pub mod program;
+mod run;
+pub mod said;
 pub mod sealed;
+pub mod toxiproxy;
 pub mod undo;
