@@ -21,7 +21,7 @@ pub const EXIT_STATUS: &str = "Exit status: 0 go or conditional, 1 no-go or inco
 /// What describes a window.
 #[derive(Debug, clap::Args)]
 pub struct WindowArgs {
-    /// A profile: a file, or one of those that are shipped (demo, smoke, baseline, steps, stress, spike, soak, breakpoint).
+    /// A profile: a file, or one of those that are shipped (demo, smoke, baseline, steps, stress, spike, soak, breakpoint, chaos).
     pub profile: String,
     #[command(flatten)]
     pub options: ProfileArgs,

@@ -110,7 +110,11 @@ fn replace(
         .targets
         .iter_mut()
         .filter_map(|target| target.source.url_mut());
-    for url in scenario_urls.chain(target_urls) {
+    let fault_urls = profile
+        .faults
+        .iter_mut()
+        .flat_map(|fault| fault.driver.urls_mut());
+    for url in scenario_urls.chain(target_urls).chain(fault_urls) {
         let Some(rest) = url.reveal().strip_prefix(SCHEME) else {
             continue;
         };

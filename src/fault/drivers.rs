@@ -1,6 +1,9 @@
 //! From the faults of a profile to drivers: one line for each kind.
 
 use super::driver::{Driver, FaultError};
+use super::exec::Exec;
+use super::http::Http;
+use super::toxiproxy::Toxiproxy;
 use crate::profile::Profile;
 use crate::profile::model::FaultDriver;
 
@@ -14,10 +17,25 @@ pub fn of(profile: &Profile) -> Result<Vec<Option<Box<dyn Driver>>>, Vec<FaultEr
     for fault in &profile.faults {
         let driver: Result<Option<Box<dyn Driver>>, FaultError> = match &fault.driver {
             FaultDriver::Group { .. } => Ok(None),
+            FaultDriver::Exec {
+                inject,
+                revert,
+                check,
+            } => Exec::new([inject, revert], check.as_ref(), &profile.secrets)
+                .map(|driver| Some(boxed(driver))),
+            FaultDriver::Http {
+                inject,
+                revert,
+                check,
+            } => {
+                let driver = Http::new(profile, [inject, revert], check.as_ref());
+                Ok(Some(boxed(driver)))
+            }
+            FaultDriver::Toxiproxy { api, proxy, toxics } => {
+                let driver = Toxiproxy::new(profile, api, proxy, toxics);
+                Ok(Some(boxed(driver)))
+            }
             FaultDriver::Proxy { .. }
-            | FaultDriver::Toxiproxy { .. }
-            | FaultDriver::Http { .. }
-            | FaultDriver::Exec { .. }
             | FaultDriver::Process { .. }
             | FaultDriver::Stress(_)
             | FaultDriver::Network(_) => Err(FaultError(format!(
@@ -35,4 +53,8 @@ pub fn of(profile: &Profile) -> Result<Vec<Option<Box<dyn Driver>>>, Vec<FaultEr
     } else {
         Err(mistakes)
     }
+}
+
+fn boxed(driver: impl Driver + 'static) -> Box<dyn Driver> {
+    Box::new(driver)
 }

@@ -14,11 +14,21 @@
 //!
 //! A [`Driver`](driver::Driver) is one file here, and one line in [`drivers::of`].
 
+mod ask;
+mod check;
 pub mod driver;
 pub mod drivers;
+pub mod exec;
+pub mod hidden;
+pub mod http;
 pub mod journal;
 pub mod keeper;
+mod leftover;
+pub mod program;
 pub mod recover;
+mod run;
+pub mod said;
 pub mod sealed;
+pub mod toxiproxy;
 pub mod undo;
 pub mod watchdog;

@@ -5,7 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::driver::{Doing, Done};
+use super::driver::{Doing, Done, FaultError};
+use super::{exec, http, toxiproxy};
 
 /// What brings a fault back.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -13,9 +14,20 @@ use super::driver::{Doing, Done};
 pub enum Undo {
     /// Nothing is to be done once the engine's process is gone: the fault ended with it.
     WithEngine,
+    /// A program is run.
+    Exec(Box<exec::Way>),
+    /// Requests are made.
+    Http(Box<http::Way>),
+    /// Toxics are taken from a Toxiproxy.
+    Toxiproxy(Box<toxiproxy::Way>),
 }
 
 impl Undo {
+    /// A driver was given the way back of another.
+    pub(super) fn foreign() -> FaultError {
+        FaultError("this way back belongs to a fault of another kind".into())
+    }
+
     /// Brings it back and, where there is a check, makes sure of it. Calling it again does no harm.
     ///
     /// # Errors
@@ -23,6 +35,9 @@ impl Undo {
     pub fn revert(&self) -> Doing<'_, Done> {
         match self {
             Self::WithEngine => Box::pin(async { Ok(Done::default()) }),
+            Self::Exec(way) => Box::pin(way.revert()),
+            Self::Http(way) => Box::pin(way.revert()),
+            Self::Toxiproxy(way) => Box::pin(way.revert()),
         }
     }
 }

@@ -28,4 +28,4 @@ pub use interpolate::secret_of_environment;
 pub use model::Profile;
 pub use read::gauge_set;
 pub use secret::{Redactor, Secrets, Text};
-pub use source::{LoadError, Options, load, parse, shipped, shipped_names};
+pub use source::{LoadError, Options, load, parse, recipe_names, shipped, shipped_names};

@@ -82,10 +82,10 @@ fn tables(mut top: Table<'_, '_>, origin: &Path) -> Profile {
     let (phases, expectations) = phase::read_all(&mut top, &window, &around);
     let gates = gate::read_all(&mut top, &scenarios, &journeys, &phases, expectations);
     let notify = window::read_notify(&mut top);
-    if scenarios.list.is_empty() && targets.is_empty() {
+    if scenarios.list.is_empty() && targets.is_empty() && faults.is_empty() {
         top.cx.report(
             Diagnostic::new("this profile does nothing", 0..0)
-                .help("add a `[[scenario]]`, or a `[[target]]` to watch"),
+                .help("add a `[[scenario]]`, a `[[target]]` to watch, or a `[[fault]]` to drill"),
         );
     }
     top.finish();

@@ -69,7 +69,7 @@ pub enum LoadError {
     #[error(
         "there is no file `{}` and no shipped profile of that name; shipped are {}",
         .path.display(),
-        shipped_names().collect::<Vec<_>>().join(", ")
+        offered(.path)
     )]
     NotFound {
         /// What was asked for.
@@ -114,7 +114,7 @@ impl LoadError {
 }
 
 /// The profiles that are built in: names and texts.
-const SHIPPED: [(&str, &str); 8] = [
+const SHIPPED: [(&str, &str); 9] = [
     ("demo", include_str!("../../profiles/demo.toml")),
     ("smoke", include_str!("../../profiles/smoke.toml")),
     ("baseline", include_str!("../../profiles/baseline.toml")),
@@ -123,6 +123,59 @@ const SHIPPED: [(&str, &str); 8] = [
     ("spike", include_str!("../../profiles/spike.toml")),
     ("soak", include_str!("../../profiles/soak.toml")),
     ("breakpoint", include_str!("../../profiles/breakpoint.toml")),
+    ("chaos", include_str!("../../profiles/chaos.toml")),
+];
+
+/// The recipes of faults that are built in: small profiles without a load, to be drilled, or to be copied from.
+const RECIPES: [(&str, &str); 12] = [
+    (
+        "faults/argo-workflow",
+        include_str!("../../profiles/faults/argo-workflow.toml"),
+    ),
+    (
+        "faults/chaos-mesh-network",
+        include_str!("../../profiles/faults/chaos-mesh-network.toml"),
+    ),
+    (
+        "faults/chaos-mesh-pod",
+        include_str!("../../profiles/faults/chaos-mesh-pod.toml"),
+    ),
+    (
+        "faults/docker-kill",
+        include_str!("../../profiles/faults/docker-kill.toml"),
+    ),
+    (
+        "faults/docker-pause",
+        include_str!("../../profiles/faults/docker-pause.toml"),
+    ),
+    (
+        "faults/kubectl-pod-kill",
+        include_str!("../../profiles/faults/kubectl-pod-kill.toml"),
+    ),
+    (
+        "faults/litmus",
+        include_str!("../../profiles/faults/litmus.toml"),
+    ),
+    (
+        "faults/nginx-reload",
+        include_str!("../../profiles/faults/nginx-reload.toml"),
+    ),
+    (
+        "faults/nginx-stop",
+        include_str!("../../profiles/faults/nginx-stop.toml"),
+    ),
+    (
+        "faults/postgres-promote",
+        include_str!("../../profiles/faults/postgres-promote.toml"),
+    ),
+    (
+        "faults/redis-failover",
+        include_str!("../../profiles/faults/redis-failover.toml"),
+    ),
+    (
+        "faults/systemctl",
+        include_str!("../../profiles/faults/systemctl.toml"),
+    ),
 ];
 
 /// The names of the profiles that are built in.
@@ -130,10 +183,26 @@ pub fn shipped_names() -> impl Iterator<Item = &'static str> {
     SHIPPED.iter().map(|(name, _)| *name)
 }
 
-/// The text of a profile that is built in.
+/// The names of the recipes of faults that are built in.
+pub fn recipe_names() -> impl Iterator<Item = &'static str> {
+    RECIPES.iter().map(|(name, _)| *name)
+}
+
+/// What could have been meant: recipes where one was asked for, profiles otherwise.
+fn offered(path: &Path) -> String {
+    let names: Vec<&str> = if path.starts_with("faults") {
+        recipe_names().collect()
+    } else {
+        shipped_names().collect()
+    };
+    names.join(", ")
+}
+
+/// The text of a profile, or of a recipe, that is built in.
 pub fn shipped(name: &str) -> Option<&'static str> {
     SHIPPED
         .iter()
+        .chain(&RECIPES)
         .find(|(known, _)| *known == name)
         .map(|(_, text)| *text)
 }

@@ -9,6 +9,7 @@
 pub mod daemons;
 pub mod postgres;
 pub mod server;
+pub mod toxiproxy;
 
 use std::fs;
 use std::io::{BufRead, BufReader};

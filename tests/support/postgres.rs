@@ -25,14 +25,14 @@ pub struct Postgres {
 }
 
 /// The folder of its newest version's programs.
-fn programs() -> PathBuf {
+pub fn programs() -> PathBuf {
     let versions =
         fs::read_dir("/usr/lib/postgresql").expect("the package postgresql is installed");
     let folders = versions.map(|entry| entry.unwrap().path().join("bin"));
     folders.max().unwrap()
 }
 
-fn as_other_than_root(program: &Path) -> Command {
+pub fn as_other_than_root(program: &Path) -> Command {
     if !rustix::process::geteuid().is_root() {
         return Command::new(program);
     }

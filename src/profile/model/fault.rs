@@ -86,6 +86,27 @@ pub enum FaultDriver {
 }
 
 impl FaultDriver {
+    /// The URLs that it asks.
+    pub fn urls_mut(&mut self) -> Vec<&mut Text> {
+        match self {
+            Self::Http {
+                inject,
+                revert,
+                check,
+            } => {
+                let calls = inject.iter_mut().chain(revert).chain(check);
+                calls.map(|call| &mut call.url).collect()
+            }
+            Self::Toxiproxy { api, .. } => vec![api],
+            Self::Proxy { .. }
+            | Self::Exec { .. }
+            | Self::Process { .. }
+            | Self::Stress(_)
+            | Self::Network(_)
+            | Self::Group { .. } => Vec::new(),
+        }
+    }
+
     /// How it is done, in a word or two: the key of the profile, or the toxics: `latency + bandwidth`.
     pub fn kind(&self) -> String {
         match self {

@@ -196,7 +196,7 @@ pub(super) fn request(table: &mut Table<'_, '_>) -> Option<Step> {
 }
 
 /// The method and the value of its key.
-fn method<'c, 'a>(table: &mut Table<'c, 'a>) -> Option<(String, Node<'c, 'a>)> {
+pub(super) fn method<'c, 'a>(table: &mut Table<'c, 'a>) -> Option<(String, Node<'c, 'a>)> {
     let mut found = Vec::new();
     for key in ["get", "post", "put", "patch", "delete", "head", "options"] {
         if let Some(node) = table.take(key) {

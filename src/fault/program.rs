@@ -1,0 +1,211 @@
+//! A program of a fault, as it is written down in a way back and as it is run.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::check::Found;
+use super::driver::FaultError;
+use super::run::{End, Gone, Output, Running, start};
+use super::said::{clean, quoted};
+use super::sealed::Sealed;
+use crate::profile::Redactor;
+use crate::profile::model::CommandLine;
+use crate::profile::units::format_duration;
+
+/// The variable by which what an injection left running is found again.
+pub(super) const MARK: &str = "STORMDECK_FAULT";
+
+/// The shell's statuses for a program that cannot be run, or is not there.
+const NOT_RUN: [i32; 2] = [126, 127];
+
+/// A program to run, complete in itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Program {
+    /// The program and its arguments; with `shell`, one line for `sh -c`.
+    words: Vec<Sealed>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    shell: bool,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    env: BTreeMap<String, Sealed>,
+    /// Working directory, absolute: whoever reverts may be somewhere else.
+    dir: PathBuf,
+    /// Time limit, ms.
+    limit: u64,
+}
+
+impl Program {
+    /// From a profile.
+    ///
+    /// # Errors
+    /// When the working directory cannot be told.
+    pub fn of(line: &CommandLine) -> Result<Self, FaultError> {
+        let dir = line.dir.as_deref().unwrap_or(Path::new("."));
+        let dir = std::path::absolute(dir).map_err(|error| {
+            FaultError(format!("the working directory cannot be told: {error}"))
+        })?;
+        let env = line.env.iter();
+        Ok(Self {
+            words: line.words.iter().map(Sealed::from).collect(),
+            shell: line.shell,
+            env: env.map(|(k, v)| (k.clone(), Sealed::from(v))).collect(),
+            dir,
+            limit: line.timeout.as_millis() as u64,
+        })
+    }
+
+    /// How long it may take.
+    pub fn limit(&self) -> Duration {
+        Duration::from_millis(self.limit)
+    }
+
+    /// As a person would write it; a script by its first line.
+    pub fn shown(&self) -> String {
+        let words: Vec<&str> = self.words.iter().map(Sealed::shown).collect();
+        let text = words.join(" ");
+        let mut lines = text.trim().lines();
+        let first = lines.next().unwrap_or_default().trim();
+        if lines.next().is_some() {
+            format!("{first} …")
+        } else {
+            first.to_owned()
+        }
+    }
+
+    /// Makes sure, as far as that goes, that it could be run.
+    ///
+    /// # Errors
+    /// When its directory or its file is not there. It blocks.
+    pub fn find(&self) -> Result<(), FaultError> {
+        if !self.dir.is_dir() {
+            return Err(self.fails(&format!("there is no folder {}", self.dir.display())));
+        }
+        let name = match self.words.first() {
+            Some(_) if self.shell => "sh".to_owned(),
+            Some(word) => word.open()?.reveal().to_owned(),
+            None => return Err(FaultError("there is no program to run".into())),
+        };
+        if name.contains('/') {
+            return if is_program(&self.dir.join(&name)) {
+                Ok(())
+            } else {
+                Err(self.fails("there is no such program"))
+            };
+        }
+        let path = match self.env.get("PATH") {
+            Some(own) => OsString::from(own.open()?.reveal()),
+            None => std::env::var_os("PATH").unwrap_or_default(),
+        };
+        if std::env::split_paths(&path).any(|folder| is_program(&self.dir.join(folder).join(&name)))
+        {
+            Ok(())
+        } else {
+            Err(self.fails("there is no such program in PATH"))
+        }
+    }
+
+    fn fails(&self, why: &str) -> FaultError {
+        FaultError(format!("`{}` cannot be run: {why}", self.shown()))
+    }
+
+    fn command(&self, mark: Option<&str>) -> Result<Command, FaultError> {
+        let mut command = Command::new("sh");
+        if self.shell {
+            command.arg("-c");
+        }
+        for (index, word) in self.words.iter().enumerate() {
+            let text = word.open()?;
+            if index == 0 && !self.shell {
+                command = Command::new(text.reveal());
+            } else {
+                command.arg(text.reveal());
+            }
+        }
+        for (name, value) in &self.env {
+            command.env(name, value.open()?.reveal());
+        }
+        match mark {
+            Some(mark) => command.env(MARK, mark),
+            // A stormdeck that a fault of another one runs.
+            None => command.env_remove(MARK),
+        };
+        command.current_dir(&self.dir);
+        Ok(command)
+    }
+
+    /// Starts it. `mark` is left in its environment.
+    ///
+    /// # Errors
+    /// When a secret is not there any more.
+    pub(super) fn start(
+        &self,
+        limit: Duration,
+        mark: Option<&str>,
+    ) -> Result<(Running, Gone), FaultError> {
+        start(self.command(mark)?, limit).map_err(|error| self.fails(&error.to_string()))
+    }
+
+    /// What it said, when it did what it should.
+    pub(super) fn judge(
+        &self,
+        ended: io::Result<Output>,
+        limit: Duration,
+        redactor: &Redactor,
+    ) -> Result<String, FaultError> {
+        let output = ended.map_err(|error| self.fails(&error.to_string()))?;
+        let said = clean(&output.said, redactor);
+        let how = match output.end {
+            End::Exit(0) => return Ok(said),
+            End::Exit(status) => format!("ended with status {status}"),
+            End::Signal(signal) => format!("was ended by signal {signal}"),
+            End::Late => format!(
+                "did not end within {} and was killed",
+                format_duration(limit)
+            ),
+        };
+        let quote = match quoted(&said) {
+            said if said.is_empty() => String::new(),
+            said => format!(": {said}"),
+        };
+        Err(FaultError(format!("`{}` {how}{quote}", self.shown())))
+    }
+
+    /// Runs it to its end, and gives what it said.
+    ///
+    /// # Errors
+    /// When it cannot be run, fails, or takes too long.
+    pub async fn run(&self, redactor: &Redactor) -> Result<String, FaultError> {
+        let limit = self.limit();
+        let (running, _) = self.start(limit, None)?;
+        self.judge(running.end().await, limit, redactor)
+    }
+
+    /// Runs it as a check.
+    pub(super) async fn look(&self, limit: Duration, redactor: &Redactor) -> Found {
+        let limit = limit.min(self.limit());
+        let ended = match self.start(limit, None) {
+            Ok((running, _)) => running.end().await,
+            Err(error) => return Found::Unknown(error.to_string()),
+        };
+        let ran = match &ended {
+            Ok(output) => !matches!(output.end, End::Exit(status) if NOT_RUN.contains(&status)),
+            Err(_) => false,
+        };
+        match (self.judge(ended, limit, redactor), ran) {
+            (Ok(_), _) => Found::Works,
+            (Err(error), true) => Found::Broken(error.to_string()),
+            (Err(error), false) => Found::Unknown(error.to_string()),
+        }
+    }
+}
+
+fn is_program(path: &Path) -> bool {
+    std::fs::metadata(path)
+        .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+}

@@ -1,0 +1,130 @@
+//! What a profile may say of these faults, and what it is told when it says something else.
+
+use std::path::Path;
+use std::time::Duration;
+
+use stormdeck::profile::model::{CommandLine, FaultDriver, Profile};
+use stormdeck::profile::{self, LoadError, Options};
+
+fn read(fault: &str) -> Result<Profile, LoadError> {
+    let text = format!("[window]\nduration = \"1s\"\n[[fault]]\nname = \"it\"\n{fault}");
+    let mut options = Options::default();
+    options.variables.push(("TOKEN".into(), "hunter2".into()));
+    profile::parse(&text, Path::new("/base"), &options)
+}
+
+/// The mistakes, one a line, without their places.
+fn mistakes(fault: &str) -> String {
+    let error = read(fault).unwrap_err();
+    let LoadError::Profile(error) = error else {
+        panic!("{error}")
+    };
+    let text = error.render(false);
+    assert!(!text.contains("hunter2"), "{text}");
+    let lines = text.lines().filter_map(|line| line.strip_prefix("error: "));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn programs_take_a_shell_a_limit_variables_and_a_folder() {
+    let fault = r#"
+inject = "echo $X"
+revert = ["echo", "${secret:TOKEN}"]
+shell = true
+timeout = "5s"
+env = { X = "${secret:TOKEN}" }
+dir = "scripts"
+"#;
+    let profile = read(fault).unwrap();
+    let FaultDriver::Exec {
+        inject,
+        revert,
+        check,
+    } = &profile.faults[0].driver
+    else {
+        panic!("{profile:?}")
+    };
+    let with = |words: [&str; 1], shell| (words.map(str::to_owned).to_vec(), shell);
+    let of = |line: &CommandLine| {
+        assert_eq!(line.timeout, Duration::from_secs(5));
+        assert_eq!(line.dir.as_deref(), Some(Path::new("/base/scripts")));
+        assert_eq!(line.env["X"].reveal(), "hunter2");
+        let words = line.words.iter().skip(line.words.len() - 1);
+        (
+            words.map(ToString::to_string).collect::<Vec<_>>(),
+            line.shell,
+        )
+    };
+    assert_eq!(of(inject), with(["echo $X"], true));
+    assert_eq!(of(revert), with(["‹secret:TOKEN›"], false));
+    assert!(check.is_none());
+}
+
+#[test]
+fn mistakes_in_programs_are_told() {
+    insta::assert_snapshot!(
+        mistakes("inject = \"rm -rf x\"\nrevert = [\"\"]\nenv = { \"A=B\" = \"x\" }\ntimeout = \"0s\"\nshel = true"),
+        @""
+    );
+    insta::assert_snapshot!(mistakes("inject = \" \"\nshell = true"), @"");
+}
+
+#[test]
+fn requests_are_given_one_by_one_or_as_a_list() {
+    let fault = r#"
+[fault.http]
+inject = [{ post = "http://127.0.0.1:1/a", json = { x = [1, "${secret:TOKEN}"] } }, { method = "PURGE", url = "embedded://shop/x" }]
+revert = { delete = "http://localhost:1/a", expect = { status = [204, 404] } }
+check = { get = "http://127.0.0.1:1/a", expect = { status = 200, body_contains = "ok" }, timeout = "2s" }
+"#;
+    let profile = read(fault).unwrap();
+    let FaultDriver::Http {
+        inject,
+        revert,
+        check,
+    } = &profile.faults[0].driver
+    else {
+        panic!("{profile:?}")
+    };
+    assert_eq!(
+        inject[0].body.as_ref().unwrap().reveal(),
+        r#"{"x":[1,"hunter2"]}"#
+    );
+    assert_eq!(inject[0].headers[0].0, "content-type");
+    assert_eq!(inject[0].timeout, Duration::from_secs(10));
+    assert_eq!(inject[1].method, "PURGE");
+    assert_eq!(revert[0].status, [204, 404]);
+    let check = check.as_ref().unwrap();
+    assert_eq!(check.timeout, Duration::from_secs(2));
+    assert_eq!(check.body_contains.as_ref().unwrap().reveal(), "ok");
+}
+
+#[test]
+fn mistakes_in_requests_are_told() {
+    let fault = r#"
+[fault.http]
+inject = [{ post = "http://prod.example.com/a" }, { json = {} }, { post = "ftp://127.0.0.1/" }, { get = "embedded://bank/" }]
+revert = { post = "http://127.0.0.1:1/{{ x }}", form = { a = "b" }, expect = { status = 99, header = "x" } }
+cheque = {}
+"#;
+    insta::assert_snapshot!(mistakes(fault), @"");
+    insta::assert_snapshot!(mistakes("http = { inject = [] }"), @"");
+}
+
+#[test]
+fn mistakes_about_a_toxiproxy_are_told() {
+    let fault = "toxiproxy = { api = \"http://prod.example.com:8474\", prxy = \"db\" }\ntoxics = [{ bandwidth = \"10B/s\" }]";
+    insta::assert_snapshot!(mistakes(fault), @"");
+    insta::assert_snapshot!(mistakes("toxiproxy = { api = \"127.0.0.1:8474\", proxy = \"db\" }"), @"");
+}
+
+#[test]
+fn recipes_are_offered_to_who_asks_for_one() {
+    let error = profile::load("faults/nginx", &Options::default()).unwrap_err();
+    let said = error.to_string();
+    assert!(
+        said.contains("faults/nginx-reload, faults/nginx-stop"),
+        "{said}"
+    );
+    assert!(!said.contains("breakpoint"), "{said}");
+}
