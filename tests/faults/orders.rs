@@ -19,12 +19,12 @@ fn index(records: &[Value], fits: impl Fn(&Value) -> bool) -> usize {
 #[test]
 fn a_fault_goes_in_and_out_by_order_and_the_recording_says_who_and_how() {
     let window = window();
-    let (_, err, code) = window.ctl("fault a on");
-    assert_eq!((err.trim(), code), ("`a` goes in", 0));
+    let (out, _, code) = window.ctl("fault a on");
+    assert_eq!((out.trim(), code), ("`a` goes in", 0));
     wait_until(&window, "a", true);
     assert_eq!(outstanding(window.place.path()).len(), 1);
-    let (_, err, code) = window.ctl("fault a off");
-    assert_eq!((err.trim(), code), ("`a` goes out", 0));
+    let (out, _, code) = window.ctl("fault a off");
+    assert_eq!((out.trim(), code), ("`a` goes out", 0));
     wait_until(&window, "a", false);
     wait_for("the journal to be empty", || {
         outstanding(window.place.path()).is_empty().then_some(())
@@ -62,8 +62,8 @@ fn one_at_a_time_unless_a_person_insists() {
     let (_, err, code) = window.ctl("fault b force");
     assert_eq!(code, 0, "{err}");
     wait_until(&window, "b", true);
-    let (_, err, _) = window.ctl("clear-all");
-    assert_eq!(err.trim(), "2 faults go out");
+    let (out, ..) = window.ctl("clear-all");
+    assert_eq!(out.trim(), "2 faults go out");
     wait_until(&window, "a", false);
     wait_until(&window, "b", false);
     let records = window.stop();
@@ -151,8 +151,8 @@ fn a_command_that_hangs_holds_up_neither_the_load_nor_the_way_back() {
     let window = Window::start_in(stubborn());
     window.ctl("fault hangs on");
     window.let_pass(Duration::from_millis(500));
-    let (_, err, code) = window.ctl("clear-all");
-    assert_eq!((err.trim(), code), ("1 fault goes out", 0));
+    let (out, _, code) = window.ctl("clear-all");
+    assert_eq!((out.trim(), code), ("1 fault goes out", 0));
     let back = window.place.path().join("hangs.back");
     wait_for("the way back", || back.exists().then_some(()));
     window.let_pass(Duration::from_millis(500));
@@ -176,8 +176,6 @@ fn a_way_back_that_fails_is_loud_and_taken_again_until_it_works() {
     let window = Window::start_in(stubborn());
     window.ctl("fault clings on");
     wait_for("it to be in", || {
-        let (out, ..) = window.ctl("status");
-        let _ = out;
         states(&window.records(), 1)
             .contains(&"active".to_owned())
             .then_some(())

@@ -10,7 +10,10 @@ use crate::window::{Window, is_alive, said, signal};
 fn broken() -> Window {
     let window = Window::start_in(place(&["a"], "duration = \"60s\"", ""));
     window.ctl("fault a on");
-    wait_until(&window, "a", true);
+    wait_for("it to be in place", || {
+        let states = states(&window.records(), 0);
+        states.contains(&"active".to_owned()).then_some(())
+    });
     window
 }
 
@@ -27,9 +30,10 @@ fn a_window_that_ends_leaves_nothing_broken_however_it_is_ended() {
         assert!(!file(window.place.path(), "a").exists(), "{end}");
         assert!(outstanding(window.place.path()).is_empty(), "{end}");
         let records = window.records();
+        let states = states(&records, 0);
         assert_eq!(
-            states(&records, 0)[2..4],
-            ["reverting", "recovering"],
+            states,
+            ["injecting", "active", "reverting", "recovering"],
             "{end}"
         );
         assert_eq!(records.last().unwrap()["k"], "end", "{end}");
@@ -142,6 +146,8 @@ fn an_engine_that_stands_still_loses_its_lease() {
     window.signal("-STOP");
     wait_until(&window, "a", false);
     window.signal("-CONT");
+    // The next heartbeat finds nobody.
+    window.let_pass(std::time::Duration::from_secs(2));
     let records = window.stop();
     let told = |it: &serde_json::Value| {
         it["what"] == "warning"
