@@ -108,6 +108,7 @@ pub fn window(
                 ramp_us: micros(phase.ramp),
                 load: phase.load.0,
                 climb: phase.climb.clone(),
+                faults: phase.faults.iter().map(|planned| planned.fault).collect(),
             })
             .collect(),
         scenarios: profile.scenarios.iter().map(scenario_plan).collect(),

@@ -2,10 +2,12 @@
 //!
 //! In: a [`History`]. Out: a [`Judgement`]. The invariant: missing data is never a go. In this order:
 //!
-//! 1. **no-go** when a blocker failed, or a gate that is not advisory ended the window;
+//! 1. **no-go** when a blocker failed, or a gate that is not advisory ended the window; when a fault was not undone, the
+//!    system did not come back from one in time, or acknowledged writes were lost;
 //! 2. **inconclusive** when a blocker is inconclusive, when stormdeck itself had to end the window, when no tick was
 //!    recorded, when the recording stops without an end, or when there are neither gates nor requests;
-//! 3. **conditional** when an advisory gate failed or is inconclusive, when there are no gates, when the window was
+//! 3. **conditional** when an advisory gate failed or is inconclusive, when a planned fault did not run, did nothing, was
+//!    not noticed or was not seen to be over, when there are no gates, when the window was
 //!    stopped by hand or warned of something, or when more than [`gates::TOLERATED`] of its ticks are missing;
 //! 4. **go** otherwise.
 //!
@@ -22,18 +24,24 @@ use crate::session::record::{EndReason, GatePlan, Happening};
 use gates::severity_of;
 
 pub mod breakpoint;
+pub mod faults;
+#[cfg(test)]
+mod faults_tests;
 pub mod format;
 pub mod gates;
 pub mod generator;
 pub mod recovery;
+pub mod scorecard;
 mod so_far;
 #[cfg(test)]
 mod tests;
 pub mod watch;
 
 pub use breakpoint::{Breakpoint, Broke, Held};
+pub use faults::FaultOutcome;
 pub use gates::{GateError, GateSpec, Reading, State, Unit};
 pub use generator::GeneratorJudgement;
+pub use scorecard::Score;
 pub use so_far::{WAITS, so_far};
 pub use watch::{Change, Watch, live};
 
@@ -102,6 +110,10 @@ pub struct Judgement {
     pub generator: GeneratorJudgement,
     /// Where a climb broke.
     pub breakpoint: Option<Breakpoint>,
+    /// Every time a fault was put in, oldest first, and how the system took it. Only at the end of a window.
+    pub faults: Vec<FaultOutcome>,
+    /// How each service stood each fault.
+    pub scores: Vec<Score>,
     /// Sentences that a reader should know before trusting the answer.
     pub findings: Vec<String>,
 }
@@ -120,6 +132,8 @@ pub fn judge(history: &History) -> Judgement {
     let mut case = Case::default();
     weigh_gates(&mut case, &gates);
     weigh_end(&mut case, history);
+    let faults = faults::outcomes(history);
+    faults::weigh(&mut case, history, &faults);
     weigh_recording(&mut case, history);
     weigh_absence(&mut case, history, gates.is_empty());
     if history.generator().ticks > 0 && !generator.ok {
@@ -133,6 +147,8 @@ pub fn judge(history: &History) -> Judgement {
         gates,
         generator,
         breakpoint: breakpoint::find(history, &specs),
+        scores: scorecard::scores(history, &faults),
+        faults,
         findings: case.findings,
     }
 }

@@ -6,8 +6,8 @@
 
 use super::gates::{Reading, State, judge_over};
 use super::{
-    Case, GateOutcome, GateSpec, Judgement, format, generator, judge, outcome, weigh_absence,
-    weigh_gates, weigh_recording,
+    Case, GateOutcome, GateSpec, Judgement, faults, format, generator, judge, outcome,
+    weigh_absence, weigh_gates, weigh_recording,
 };
 use crate::history::History;
 use crate::profile::model::Severity;
@@ -32,6 +32,7 @@ pub fn so_far(history: &History) -> Judgement {
         .collect();
     let mut case = Case::default();
     weigh_gates(&mut case, &begun);
+    faults::weigh_so_far(&mut case, history);
     weigh_recording(&mut case, history);
     weigh_absence(&mut case, history, gates.is_empty());
     Judgement {
@@ -39,6 +40,8 @@ pub fn so_far(history: &History) -> Judgement {
         gates,
         generator: generator::judge_generator(history),
         breakpoint: None,
+        faults: Vec::new(),
+        scores: Vec::new(),
         findings: case.findings,
     }
 }

@@ -335,11 +335,11 @@ impl Injections {
     }
 
     fn forget_closed(&mut self) {
-        let newest = self.kept.iter().rev().take(self.watched);
-        let open = newest
-            .enumerate()
-            .filter(|(_, known)| known.closed.is_none());
-        self.watched = open.last().map_or(0, |(place, _)| place + 1);
+        // The oldest of them that is still open; those after it are looked at as long as it is.
+        let first = self.kept.len() - self.watched;
+        let mut watched = self.kept.iter().skip(first);
+        let closed = watched.position(|known| known.closed.is_none());
+        self.watched -= closed.unwrap_or(self.watched);
     }
 
     /// Takes over the pictures that another fold of the same session has seen better, as far as `until`, µs.
@@ -428,7 +428,9 @@ impl Injection {
             same == (&alert.from, &alert.name, &alert.labels) && known.resolved.is_none()
         });
         match (alert.state, known) {
-            (AlertState::Pending, _) | (AlertState::Resolved, None) => {}
+            (AlertState::Pending, _)
+            | (AlertState::Resolved, None)
+            | (AlertState::Silenced, Some(_)) => {}
             (AlertState::Resolved, Some(known)) => known.resolved = Some(at),
             (AlertState::Firing | AlertState::Silenced, None) => {
                 self.keep(alert, at, began, false);
@@ -440,7 +442,6 @@ impl Injection {
                     known.at = at;
                 }
             }
-            (AlertState::Silenced, Some(_)) => {}
         }
     }
 

@@ -103,11 +103,7 @@ impl Cell {
 
 impl Picture {
     /// Of what came before this moment, from ticks that come newest first.
-    pub(super) fn before<'a>(
-        at: u64,
-        ticks: &mut dyn Iterator<Item = &'a Bucket>,
-        tick_us: u64,
-    ) -> Self {
+    pub(super) fn before(at: u64, ticks: &mut dyn Iterator<Item = &Bucket>, tick_us: u64) -> Self {
         let from = at.saturating_sub(BEFORE_US);
         let near = ticks.take_while(|tick| tick.at.saturating_sub(tick.micros) >= from);
         let most = BEFORE_US.div_ceil(tick_us.max(1)) as usize;

@@ -83,6 +83,9 @@ pub struct PhasePlan {
     /// The climb that it is a step of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub climb: Option<String>,
+    /// Faults that its schedule puts in, as indices into the window's faults.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<usize>,
 }
 
 /// A scenario as planned.

@@ -198,9 +198,10 @@ fn impact(history: &History, injection: &Injection, windows: &Windows) -> Measur
     let Some(seen) = seen else {
         let waits = !is_final(history, injection) && injection.cleared.is_none();
         let waited = now(history).saturating_sub(from);
-        return match waits && waited < WINDOW_US {
-            true => Measured::Waiting(waited),
-            false => Measured::Unknown(Why::NoTraffic),
+        return if waits && waited < WINDOW_US {
+            Measured::Waiting(waited)
+        } else {
+            Measured::Unknown(Why::NoTraffic)
         };
     };
     let passed = seen.saturating_sub(from);

@@ -233,9 +233,10 @@ impl Run {
 
     /// How long after a moment it began: somewhere in its first window, or at once when it was never otherwise.
     pub fn took(&self, since: u64) -> Took {
-        let least = match self.from_start {
-            true => 0,
-            false => self.from.saturating_sub(since),
+        let least = if self.from_start {
+            0
+        } else {
+            self.from.saturating_sub(since)
         };
         let most = self.first_at.saturating_sub(since);
         Took { least, most }

@@ -1,0 +1,325 @@
+//! What faults mean for the verdict.
+//!
+//! In: the injections of a window, measured. Out: [`FaultOutcome`]s, and findings. The invariant: a fault without proof
+//! that it did something and that it is gone is never a go, and neither is a recovery that nobody saw.
+
+use crate::history::injections::Injection;
+use crate::history::{History, injections::INJECTIONS};
+use crate::session::record::{FaultPlan, Ledger};
+
+use super::recovery::{Assessment, Measured, Why, assess, between, recovery};
+use super::{Case, Verdict, format};
+
+/// One time that a fault was put in, and how the system took it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FaultOutcome {
+    /// Which injection of the window, from 1.
+    pub number: u64,
+    /// Index of the fault.
+    pub fault: usize,
+    /// Its name.
+    pub name: String,
+    /// The service that it was done to; the window's name unless said otherwise.
+    pub service: String,
+    /// Whether it was in place.
+    pub done: bool,
+    /// Whether it may be in place still.
+    pub outstanding: bool,
+    /// Whether it was seen to do anything; `None` when nobody can tell.
+    pub effective: Option<bool>,
+    /// The recovery budget, µs.
+    pub budget_us: Option<u64>,
+    /// The alert that should have fired.
+    pub detect: Option<String>,
+    /// What was measured.
+    pub measured: Assessment,
+}
+
+/// How a recovery stands to its budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kept {
+    Yes,
+    No,
+    /// The budget lies within the interval, or too little was seen.
+    Unclear,
+}
+
+/// Every injection that is kept, measured.
+pub(super) fn outcomes(history: &History) -> Vec<FaultOutcome> {
+    let injections = history.injections().iter();
+    injections.map(|it| outcome(history, it)).collect()
+}
+
+fn outcome(history: &History, injection: &Injection) -> FaultOutcome {
+    let plan = history.fault(injection.fault);
+    let measured = assess(history, injection);
+    FaultOutcome {
+        number: injection.number,
+        fault: injection.fault,
+        name: name(history, injection.fault),
+        service: service(history, injection.fault),
+        done: injection.was_done(),
+        outstanding: injection.is_outstanding(),
+        effective: effective(history, injection, &measured),
+        budget_us: plan.and_then(|plan| plan.recover_within_us),
+        detect: plan.and_then(|plan| plan.detect.clone()),
+        measured,
+    }
+}
+
+/// The name of a fault, by index.
+pub fn name(history: &History, fault: usize) -> String {
+    let plan = history.fault(fault);
+    plan.map_or_else(|| fault.to_string(), |plan| plan.name.clone())
+}
+
+fn service(history: &History, fault: usize) -> String {
+    let plan = history.fault(fault);
+    let named = plan.and_then(|plan| plan.service.clone());
+    let window = || history.window().map(|window| window.name.clone());
+    named.or_else(window).unwrap_or_default()
+}
+
+/// Whether it was seen to do anything: to connections or requests by who put it in, to traffic, to a gate, to an alert.
+/// A group does what its members do.
+fn effective(history: &History, injection: &Injection, measured: &Assessment) -> Option<bool> {
+    let members = history.fault(injection.fault);
+    let members = members.map_or(&[][..], |plan: &FaultPlan| &plan.members);
+    let touched = |it: &Injection| {
+        let effect = it.effect.as_ref();
+        effect.is_some_and(|effect| effect.affected > 0 || !effect.text.is_empty())
+    };
+    let until = injection.cleared.unwrap_or(u64::MAX);
+    let with_it = |it: &&std::sync::Arc<Injection>| {
+        members.contains(&it.fault) && (injection.injecting..=until).contains(&it.injecting)
+    };
+    let seen = touched(injection)
+        || measured.impact.took().is_some()
+        || !injection.gates.is_empty()
+        || injection.alerts.iter().any(|fired| !fired.before)
+        || history
+            .injections()
+            .iter()
+            .filter(with_it)
+            .any(|it| touched(it));
+    match (seen, measured.impact, &injection.effect) {
+        (true, _, _) => Some(true),
+        // Nobody looked.
+        (false, Measured::Unknown(_), None) => None,
+        (false, _, _) => Some(false),
+    }
+}
+
+impl FaultOutcome {
+    /// Whether the system was back in time; without a budget, whether it was back at all.
+    pub(super) fn kept(&self) -> Kept {
+        let budget = self.budget_us.unwrap_or(u64::MAX);
+        match self.measured.recovery.took {
+            Measured::Took(took) if took.most <= budget => Kept::Yes,
+            Measured::Took(took) | Measured::Seems { took, .. } if took.least > budget => Kept::No,
+            Measured::Never(_) => Kept::No,
+            Measured::Waiting(passed) if passed > budget => Kept::No,
+            Measured::Took(_)
+            | Measured::Seems { .. }
+            | Measured::Waiting(_)
+            | Measured::Unknown(_) => Kept::Unclear,
+        }
+    }
+
+    fn was_hurt(&self) -> bool {
+        self.measured.impact.took().is_some()
+    }
+}
+
+/// Judges faults at the end of a window.
+pub(super) fn weigh(case: &mut Case, history: &History, outcomes: &[FaultOutcome]) {
+    for outcome in outcomes {
+        weigh_one(case, history, outcome);
+    }
+    let more = history.injections_seen().saturating_sub(INJECTIONS as u64);
+    if more > 0 {
+        let finding = format!("the first {more} injections of faults are not judged: too many");
+        case.hold(Verdict::Conditional, finding);
+    }
+    weigh_plan(case, history, outcomes);
+    for ledger in history.ledgers() {
+        weigh_ledger(case, ledger);
+    }
+}
+
+/// Judges faults while the window runs: what can only get worse.
+pub(super) fn weigh_so_far(case: &mut Case, history: &History) {
+    let faults = history.window().map_or(0, |window| window.faults.len());
+    for injection in (0..faults).filter_map(|fault| history.injection(fault)) {
+        let name = name(history, injection.fault);
+        if let Some(failed) = injection.failed.as_ref().filter(|failed| failed.undoing) {
+            case.hold(Verdict::NoGo, not_undone(&name, &failed.text));
+            continue;
+        }
+        let plan = history.fault(injection.fault);
+        let Some(budget) = plan.and_then(|plan| plan.recover_within_us) else {
+            continue;
+        };
+        let late = match recovery(history, injection).took {
+            Measured::Took(took) | Measured::Seems { took, .. } => took.least > budget,
+            // A run of good windows may have begun in time, and be too short to tell.
+            Measured::Waiting(passed) => passed > budget.saturating_add(super::recovery::HOLD_US),
+            Measured::Never(_) => true,
+            Measured::Unknown(_) => false,
+        };
+        if late {
+            let budget = format::span(budget as f64 / 1e6);
+            let finding = format!("the system was not back {budget} after {name} was cleared");
+            case.hold(Verdict::NoGo, finding);
+        }
+    }
+    for ledger in history.ledgers() {
+        weigh_ledger(case, ledger);
+    }
+}
+
+fn not_undone(name: &str, why: &str) -> String {
+    let why = match why {
+        "" => String::new(),
+        why => format!(": {why}"),
+    };
+    format!("{name} was not undone and may still be in place{why}")
+}
+
+fn weigh_one(case: &mut Case, history: &History, outcome: &FaultOutcome) {
+    let name = &outcome.name;
+    let injection = history.injections().iter();
+    let injection = injection.rev().find(|it| it.number == outcome.number);
+    let said = injection
+        .and_then(|it| it.failed.as_ref())
+        .map_or("", |failed| &failed.text);
+    if outcome.outstanding {
+        return case.hold(Verdict::NoGo, not_undone(name, said));
+    }
+    if !outcome.done {
+        let finding = match said {
+            "" => format!("{name} could not be put in"),
+            why => format!("{name} could not be put in: {why}"),
+        };
+        return case.hold(Verdict::Conditional, finding);
+    }
+    match outcome.effective {
+        Some(true) => {}
+        Some(false) => {
+            let finding = format!("{name} did nothing that was seen: no connection, no request");
+            case.hold(Verdict::Conditional, finding);
+        }
+        None => {
+            let finding = format!("whether {name} did anything is not known");
+            case.hold(Verdict::Conditional, finding);
+        }
+    }
+    weigh_recovery(case, outcome);
+    weigh_detection(case, outcome);
+}
+
+fn weigh_recovery(case: &mut Case, outcome: &FaultOutcome) {
+    let name = &outcome.name;
+    let took = outcome.measured.recovery.took;
+    let budget = outcome
+        .budget_us
+        .map(|budget| format::span(budget as f64 / 1e6));
+    let of = budget.map_or(String::new(), |budget| format!(", {budget} were allowed"));
+    match (outcome.kept(), took) {
+        (Kept::Yes, _) => {}
+        (Kept::No, Measured::Never(_) | Measured::Waiting(_) | Measured::Unknown(_)) => {
+            let finding = format!("the system had not come back from {name} {took}{of}");
+            case.hold(Verdict::NoGo, finding.replace("not within", "within"));
+        }
+        (Kept::No, Measured::Took(took) | Measured::Seems { took, .. }) => {
+            let took = between(took);
+            let finding = format!("the system took {took} to come back from {name}{of}");
+            case.hold(Verdict::NoGo, finding);
+        }
+        // What was never away need not come back.
+        (Kept::Unclear, Measured::Seems { .. } | Measured::Unknown(Why::Ended))
+            if !outcome.was_hurt() && outcome.effective.is_some() => {}
+        (Kept::Unclear, Measured::Unknown(why)) => {
+            let finding = format!("whether the system came back from {name} is not known");
+            case.hold(Verdict::Conditional, format!("{finding}: {}", why.text()));
+        }
+        (Kept::Unclear, took) => {
+            let finding = format!("the recovery from {name} cannot be told from its budget");
+            case.hold(Verdict::Conditional, format!("{finding}: {took}{of}"));
+        }
+    }
+    let breaches = outcome.measured.breaches.len();
+    if breaches > 0 && outcome.was_hurt() {
+        let times = if breaches == 1 {
+            "once"
+        } else {
+            "more than once"
+        };
+        let finding =
+            format!("after {name}, traffic was well and then out of bounds again {times}");
+        case.findings.push(finding);
+    }
+}
+
+/// A fault that nobody noticed is worth a word, and no more: it is about the watch, not about the system.
+fn weigh_detection(case: &mut Case, outcome: &FaultOutcome) {
+    let Some(alert) = &outcome.detect else {
+        return;
+    };
+    let detection = &outcome.measured.detection;
+    let name = &outcome.name;
+    let finding = match detection.took {
+        Measured::Took(_) | Measured::Seems { .. } => return,
+        Measured::Never(_) | Measured::Waiting(_) if detection.note.is_empty() => {
+            format!("{alert} did not fire for {name}")
+        }
+        Measured::Never(_) | Measured::Waiting(_) => {
+            format!("{alert} could not notice {name}: {}", detection.note)
+        }
+        Measured::Unknown(why) => {
+            format!(
+                "whether {alert} noticed {name} is not known: {}",
+                why.text()
+            )
+        }
+    };
+    case.hold(Verdict::Conditional, finding);
+}
+
+/// What was planned and did not run.
+fn weigh_plan(case: &mut Case, history: &History, outcomes: &[FaultOutcome]) {
+    let Some(window) = history.window() else {
+        return;
+    };
+    for (fault, plan) in window.faults.iter().enumerate() {
+        let planned = window.phases.iter().find(|it| it.faults.contains(&fault));
+        let ran = outcomes.iter().any(|outcome| outcome.fault == fault);
+        if let Some(phase) = planned.filter(|_| !ran) {
+            let finding = format!("{} was planned for {} and never ran", plan.name, phase.name);
+            case.hold(Verdict::Conditional, finding);
+        }
+    }
+}
+
+fn weigh_ledger(case: &mut Case, ledger: &Ledger) {
+    let Ledger {
+        name,
+        acknowledged,
+        lost,
+        duplicated,
+        unknown,
+        ..
+    } = ledger;
+    if *lost > 0 {
+        let finding = format!("{name}: {lost} of {acknowledged} acknowledged writes were lost");
+        case.hold(Verdict::NoGo, finding);
+    }
+    if *duplicated > 0 {
+        let finding = format!("{name}: {duplicated} writes are there more than once");
+        case.hold(Verdict::Conditional, finding);
+    }
+    if *unknown > 0 {
+        let finding = format!("{name}: {unknown} writes could not be read back");
+        case.hold(Verdict::Conditional, finding);
+    }
+}

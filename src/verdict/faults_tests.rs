@@ -1,0 +1,243 @@
+#![allow(clippy::unwrap_used, reason = "test code")]
+
+use super::faults::FaultOutcome;
+use super::{Judgement, Verdict, judge, so_far};
+use crate::history::testing::{PAY, Recording, SECOND, fail};
+use crate::session::record::{
+    Alert, AlertState, Effect, EndReason, ErrorKind, FaultPlan, FaultState, Happening, Ledger,
+    TargetPlan, Tick,
+};
+
+fn window() -> Recording {
+    Recording::new(&[("steady", 600, 1.0), ("failover", 120, 1.0)])
+        .gate("most is answered", "", "errors < 50%", &[])
+        .window(|window| {
+            window.faults = vec![
+                FaultPlan {
+                    name: "slow database".into(),
+                    recover_within_us: Some(30 * SECOND),
+                    service: Some("postgres".into()),
+                    ..FaultPlan::default()
+                },
+                FaultPlan {
+                    name: "kill primary".into(),
+                    detect: Some("Down".into()),
+                    ..FaultPlan::default()
+                },
+            ];
+            window.targets = vec![TargetPlan {
+                kind: "alertmanager".into(),
+                ..TargetPlan::default()
+            }];
+        })
+        .gate("errors stay few", "", "errors < 2%", &[])
+        .advisory()
+        .phase(0)
+        .ticks(150)
+}
+
+fn state(fault: usize, state: FaultState) -> Happening {
+    let text = match state {
+        FaultState::Failed => "the proxy does not answer".into(),
+        _ => String::new(),
+    };
+    Happening::Fault {
+        fault,
+        state,
+        text,
+        forced: false,
+    }
+}
+
+fn broken(tick: &mut Tick) {
+    fail(tick, PAY, ErrorKind::Status5xx, Some(503), 36);
+}
+
+/// A fault that is on for 30 s and hurts for so many seconds after it was cleared.
+fn hurt(fault: usize, after: u64, well: u64) -> Recording {
+    window()
+        .event(state(fault, FaultState::Injecting))
+        .event(state(fault, FaultState::Active))
+        .ticks_with(30, broken)
+        .event(state(fault, FaultState::Reverting))
+        .event(state(fault, FaultState::Recovering))
+        .ticks_with(after, broken)
+        .ticks(well)
+}
+
+fn ended(recording: Recording) -> Judgement {
+    judge(&recording.end(EndReason::Finished).history())
+}
+
+fn one(judgement: &Judgement) -> &FaultOutcome {
+    assert_eq!(judgement.faults.len(), 1);
+    &judgement.faults[0]
+}
+
+fn says(judgement: &Judgement, words: &str) -> bool {
+    judgement.findings.iter().any(|found| found.contains(words))
+}
+
+#[test]
+fn a_system_that_comes_back_in_time_is_no_finding() {
+    let judgement = ended(strict(hurt(0, 4, 150)));
+    assert_eq!(one(&judgement).effective, Some(true));
+    assert_eq!(judgement.scores.len(), 1);
+    assert!(!says(&judgement, "database"), "{:?}", judgement.findings);
+}
+
+#[test]
+fn a_fault_that_was_not_undone_is_a_no_go_at_once_and_in_the_end() {
+    let stuck = window()
+        .event(state(0, FaultState::Injecting))
+        .event(state(0, FaultState::Active))
+        .ticks_with(30, broken)
+        .event(state(0, FaultState::Reverting))
+        .event(state(0, FaultState::Failed))
+        .ticks(60);
+    let words = "slow database was not undone and may still be in place: the proxy does not answer";
+    let now = so_far(&stuck.history());
+    assert_eq!(now.verdict, Verdict::NoGo);
+    assert!(says(&now, words), "{:?}", now.findings);
+    let judgement = ended(stuck);
+    assert_eq!(judgement.verdict, Verdict::NoGo);
+    assert!(says(&judgement, words), "{:?}", judgement.findings);
+}
+
+#[test]
+fn a_fault_that_could_not_be_put_in_leaves_its_question_open() {
+    let judgement = ended(
+        window()
+            .event(state(0, FaultState::Injecting))
+            .event(state(0, FaultState::Failed))
+            .ticks(60),
+    );
+    assert_eq!(judgement.verdict, Verdict::Conditional);
+    assert!(says(
+        &judgement,
+        "slow database could not be put in: the proxy"
+    ));
+    assert_eq!(judgement.scores, []);
+}
+
+fn strict(recording: Recording) -> Recording {
+    recording.window(|window| {
+        window.gates.retain(|gate| gate.name != "most is answered");
+    })
+}
+
+#[test]
+fn a_recovery_over_its_budget_is_a_no_go_with_a_sentence() {
+    let late = ended(strict(hurt(0, 60, 100)));
+    assert_eq!(late.verdict, Verdict::NoGo);
+    let words = "to come back from slow database, 30s were allowed";
+    assert!(says(&late, words), "{:?}", late.findings);
+    let never = ended(strict(hurt(0, 60, 0)));
+    assert_eq!(never.verdict, Verdict::NoGo);
+    let words = "had not come back from slow database within 1m, 30s were allowed";
+    assert!(says(&never, words), "{:?}", never.findings);
+    let in_time = ended(strict(hurt(0, 5, 100)));
+    assert_ne!(in_time.verdict, Verdict::NoGo, "{:?}", in_time.findings);
+    assert!(!says(&in_time, "come back"), "{:?}", in_time.findings);
+    // While it runs, it is no worse than what is known.
+    let running = so_far(&strict(hurt(0, 20, 0)).history());
+    assert_ne!(running.verdict, Verdict::NoGo, "{:?}", running.findings);
+    let running = so_far(&strict(hurt(0, 70, 0)).history());
+    assert_eq!(running.verdict, Verdict::NoGo, "{:?}", running.findings);
+}
+
+#[test]
+fn a_recovery_that_was_seen_for_too_short_a_time_is_no_go_ahead() {
+    let judgement = ended(strict(hurt(0, 5, 20)));
+    assert!(judgement.verdict != Verdict::Go);
+    assert!(
+        says(&judgement, "cannot be told"),
+        "{:?}",
+        judgement.findings
+    );
+}
+
+#[test]
+fn a_fault_that_nothing_felt_did_nothing() {
+    let quiet = window()
+        .event(state(0, FaultState::Injecting))
+        .event(state(0, FaultState::Active))
+        .ticks(30)
+        .event(state(0, FaultState::Recovering))
+        .ticks(60);
+    let judgement = ended(quiet.clone());
+    assert_eq!(judgement.verdict, Verdict::Conditional);
+    assert!(
+        says(&judgement, "slow database did nothing"),
+        "{:?}",
+        judgement.findings
+    );
+    let touched = ended(quiet.event(Happening::Effect(Box::new(Effect {
+        fault: 0,
+        seen: 50,
+        affected: 12,
+        ..Effect::default()
+    }))));
+    assert_eq!(one(&touched).effective, Some(true));
+    assert_eq!(touched.verdict, Verdict::Go, "{:?}", touched.findings);
+}
+
+#[test]
+fn an_alert_that_should_have_fired_and_did_not_is_advice() {
+    let silent = ended(strict(hurt(1, 2, 100)));
+    let words = "Down did not fire for kill primary";
+    assert!(says(&silent, words), "{:?}", silent.findings);
+    let alert = Happening::Alert(Box::new(Alert {
+        name: "Down".into(),
+        labels: String::new(),
+        from: "am".into(),
+        state: AlertState::Firing,
+        since: None,
+    }));
+    let seen = ended(strict(hurt(1, 2, 10).event(alert).ticks(90)));
+    assert!(!says(&seen, "Down"), "{:?}", seen.findings);
+}
+
+#[test]
+fn what_was_planned_and_never_ran_keeps_from_a_go() {
+    let planned = window().window(|window| window.phases[1].faults = vec![1]);
+    let judgement = ended(planned);
+    assert_eq!(judgement.verdict, Verdict::Conditional);
+    assert!(says(
+        &judgement,
+        "kill primary was planned for failover and never ran"
+    ));
+}
+
+#[test]
+fn a_lost_write_is_a_no_go() {
+    let ledger = Ledger {
+        name: "orders".into(),
+        sent: 100,
+        acknowledged: 90,
+        lost: 3,
+        ..Ledger::default()
+    };
+    let judgement = ended(window().event(Happening::Ledger(Box::new(ledger))));
+    assert_eq!(judgement.verdict, Verdict::NoGo);
+    let words = "orders: 3 of 90 acknowledged writes were lost";
+    assert!(says(&judgement, words), "{:?}", judgement.findings);
+}
+
+#[test]
+fn the_scorecard_gives_reasons_and_never_a_figure_for_what_nobody_saw() {
+    let told = |judgement: &Judgement| {
+        let lines = judgement.scores.iter().flat_map(|score| {
+            let head = format!("{} · {} · {}", score.service, score.fault, score.total());
+            let rows = score.points.iter().map(|it| {
+                let points = it.points.map_or("-".into(), |points| points.to_string());
+                format!("  {} {points}: {}", it.of, it.reason)
+            });
+            std::iter::once(head).chain(rows)
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    let known = ended(strict(hurt(0, 60, 100)));
+    let unknown = ended(strict(hurt(1, 5, 10)).window(|window| window.targets.clear()));
+    insta::assert_snapshot!(format!("{}\n{}", told(&known), told(&unknown)));
+}
