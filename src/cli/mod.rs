@@ -1,6 +1,7 @@
 //! The commands: what they accept, in one file each, and nothing that another part could want.
 
 mod attach;
+mod burn;
 mod check;
 mod console;
 mod ctl;
@@ -83,6 +84,9 @@ enum Command {
     /// Run a window as a process of its own, as `run` starts it
     #[command(name = crate::engine::detach::COMMAND, hide = true)]
     Engine(engine::Args),
+    /// Keep this machine busy, as a `stress` fault does
+    #[command(name = crate::fault::burn::COMMAND, hide = true)]
+    Burn(burn::Args),
 }
 
 /// What every command takes that reads a profile.
@@ -141,6 +145,7 @@ pub fn main() -> ExitCode {
         Command::Ctl(args) => ctl::run(&args),
         Command::Stop(args) => stop::run(&args),
         Command::Engine(args) => engine::run(&args),
+        Command::Burn(args) => burn::run(args),
         Command::Check(args) => check::run(&args),
         Command::Query(args) => query::run(&args),
         Command::Ls(args) => ls::run(&args),

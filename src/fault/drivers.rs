@@ -1,6 +1,9 @@
 //! From the faults of a profile to drivers: one line for each kind.
 
 use super::driver::{Driver, FaultError};
+use super::network::NetworkFault;
+use super::process::ProcessFault;
+use super::stress::StressFault;
 use crate::profile::Profile;
 use crate::profile::model::FaultDriver;
 
@@ -14,13 +17,17 @@ pub fn of(profile: &Profile) -> Result<Vec<Option<Box<dyn Driver>>>, Vec<FaultEr
     for fault in &profile.faults {
         let driver: Result<Option<Box<dyn Driver>>, FaultError> = match &fault.driver {
             FaultDriver::Group { .. } => Ok(None),
+            FaultDriver::Process { which, act } => Ok(Some(Box::new(ProcessFault::new(
+                which.clone(),
+                act.clone(),
+            )))),
+            FaultDriver::Stress(stress) => StressFault::new(stress.clone(), fault.max)
+                .map(|driver| Some(Box::new(driver) as Box<dyn Driver>)),
+            FaultDriver::Network(network) => Ok(Some(Box::new(NetworkFault::new(network.clone())))),
             FaultDriver::Proxy { .. }
             | FaultDriver::Toxiproxy { .. }
             | FaultDriver::Http { .. }
-            | FaultDriver::Exec { .. }
-            | FaultDriver::Process { .. }
-            | FaultDriver::Stress(_)
-            | FaultDriver::Network(_) => Err(FaultError(format!(
+            | FaultDriver::Exec { .. } => Err(FaultError(format!(
                 "fault `{}`: this kind has no driver yet",
                 fault.name
             ))),

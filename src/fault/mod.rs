@@ -14,7 +14,12 @@
 //!
 //! A [`Driver`](driver::Driver) is one file here, and one line in [`drivers::of`].
 
+pub mod burn;
 pub mod driver;
 pub mod drivers;
+pub mod network;
+pub mod process;
+mod program;
 pub mod sealed;
+pub mod stress;
 pub mod undo;

@@ -6,6 +6,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::driver::{Doing, Done};
+use super::network::NetworkUndo;
+use super::process::ProcessUndo;
+use super::stress::StressUndo;
 
 /// What brings a fault back.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -13,6 +16,12 @@ use super::driver::{Doing, Done};
 pub enum Undo {
     /// Nothing is to be done once the engine's process is gone: the fault ended with it.
     WithEngine,
+    /// A process of this machine goes on, is there again, or gets its CPU back.
+    Process(ProcessUndo),
+    /// What keeps this machine busy ends.
+    Stress(StressUndo),
+    /// What was put on the network of this machine is taken off.
+    Network(NetworkUndo),
 }
 
 impl Undo {
@@ -23,6 +32,9 @@ impl Undo {
     pub fn revert(&self) -> Doing<'_, Done> {
         match self {
             Self::WithEngine => Box::pin(async { Ok(Done::default()) }),
+            Self::Process(way) => Box::pin(way.revert()),
+            Self::Stress(way) => Box::pin(way.revert()),
+            Self::Network(way) => Box::pin(way.revert()),
         }
     }
 }
