@@ -1,6 +1,7 @@
 //! The loop of a window: gathers what the workers report, writes it down, watches the gates, moves the conductor.
 
 mod calls;
+mod ledgers;
 mod watching;
 
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use self::ledgers::Ledgers;
 use super::bottleneck::Causes;
 use super::command::{Call, Command, Order};
 use super::conductor::{Action, Conductor};
@@ -144,6 +146,8 @@ struct Window {
     /// What it saw, for the next tick.
     observed: Observed,
     orders: UnboundedReceiver<Call>,
+    /// What was written, to be read back.
+    ledgers: Ledgers,
     reason: EndReason,
     drain_until: Option<Nanos>,
     /// Journeys in all, where every scenario has a fixed number of them.
@@ -196,6 +200,7 @@ impl Window {
             watch,
             observed: Observed::default(),
             orders,
+            ledgers: Ledgers::new(prepared.ledgers, profile.window.seed),
             reason: EndReason::Finished,
             drain_until: None,
             work: plan::work(&profile),
@@ -257,6 +262,7 @@ impl Window {
             }
         };
         self.part(ended);
+        self.read_back(&mut signals).await;
         self.close()
     }
 
@@ -280,7 +286,8 @@ impl Window {
 
 impl Window {
     /// Takes a tick in: completes it with what only the engine knows, records it, looks at the gates.
-    fn on_tick(&mut self, tick: FleetTick) {
+    fn on_tick(&mut self, mut tick: FleetTick) {
+        self.ledgers.add(std::mem::take(&mut tick.writes));
         let n = tick.n;
         let length = nanos(self.profile.window.tick);
         let end = n * length;
