@@ -1,6 +1,7 @@
 //! The commands: what they accept, in one file each, and nothing that another part could want.
 
 mod attach;
+mod burn;
 mod check;
 mod console;
 mod ctl;
@@ -96,6 +97,9 @@ enum Command {
     /// Bring outstanding faults back when the engine is gone
     #[command(name = crate::fault::watchdog::COMMAND, hide = true)]
     Watchdog(watchdog::Args),
+    /// Keep this machine busy, as a `stress` fault does
+    #[command(name = crate::fault::burn::COMMAND, hide = true)]
+    Burn(burn::Args),
 }
 
 /// What every command takes that reads a profile.
@@ -157,6 +161,7 @@ pub fn main() -> ExitCode {
         Command::Watchdog(args) => watchdog::run(args),
         Command::Drill(args) => drill::run(&args),
         Command::Recover(args) => recover::run(&args),
+        Command::Burn(args) => burn::run(args),
         Command::Check(args) => check::run(&args),
         Command::Query(args) => query::run(&args),
         Command::Ls(args) => ls::run(&args),

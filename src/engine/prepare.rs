@@ -7,11 +7,12 @@ use super::{embedded, metrics, plan};
 use crate::load::fleet::{FleetSpec, ScenarioSpec, Traffic};
 use crate::load::http::TransportPlan;
 use crate::load::http_work::HttpPlan;
-use crate::load::journey::{Feeds, Program};
+use crate::load::journey::{Feeds, Program, ReadBack};
+use crate::load::ledger::Reader;
 use crate::load::limits;
 use crate::load::schedule::Curve;
 use crate::profile::Profile;
-use crate::profile::model::Model;
+use crate::profile::model::{JourneyShare, Model};
 use crate::scrape::watch::{self, WatchError};
 
 /// What the workers are to do, and what the operator should know before they begin.
@@ -19,6 +20,8 @@ use crate::scrape::watch::{self, WatchError};
 pub struct Prepared<P = HttpPlan> {
     /// For the fleet.
     pub spec: FleetSpec<P>,
+    /// How writes are read back, by ledger of the profile.
+    pub ledgers: Vec<Reader>,
     /// Sentences.
     pub warnings: Vec<String>,
 }
@@ -80,6 +83,7 @@ pub fn prepare(profile: &Profile, workers: usize) -> Result<Prepared, LoadError>
             collect(&mut mistakes, program.check_feeds(feeds));
         }
     }
+    let ledgers = readers(profile, &mut mistakes);
     // Scenarios share journeys, and each says what is wrong with its own.
     let mut said = HashSet::new();
     mistakes.retain(|mistake| said.insert(mistake.clone()));
@@ -121,8 +125,43 @@ pub fn prepare(profile: &Profile, workers: usize) -> Result<Prepared, LoadError>
     };
     Ok(Prepared {
         spec,
+        ledgers,
         warnings: warnings(profile, workers),
     })
+}
+
+/// How the writes of each ledger are read back: over the scenario that writes them, the first if there are several.
+fn readers(profile: &Profile, mistakes: &mut Vec<String>) -> Vec<Reader> {
+    let mut readers = Vec::new();
+    for (index, ledger) in profile.ledgers.iter().enumerate() {
+        let writes = |share: &JourneyShare| {
+            let journey = profile.journeys.get(share.journey);
+            journey
+                .is_some_and(|journey| journey.steps.iter().any(|step| step.ledger == Some(index)))
+        };
+        let Some(scenario) = profile
+            .scenarios
+            .iter()
+            .find(|scenario| scenario.journeys.iter().any(writes))
+        else {
+            mistakes.push(format!(
+                "ledger `{}`: no step that a scenario runs writes to it",
+                ledger.name
+            ));
+            continue;
+        };
+        let transport = TransportPlan::compile(scenario, &profile.window.allow_hosts);
+        let transport = collect(mistakes, transport.map_err(|error| vec![error]));
+        let read = collect(mistakes, ReadBack::compile(ledger, scenario));
+        if let (Some(read), Some(transport)) = (read, transport) {
+            readers.push(Reader {
+                read: Arc::new(read),
+                transport,
+                connect_timeout: scenario.connect_timeout,
+            });
+        }
+    }
+    readers
 }
 
 fn warnings(profile: &Profile, workers: usize) -> Vec<String> {

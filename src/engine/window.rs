@@ -2,6 +2,7 @@
 
 mod breaking;
 mod calls;
+mod ledgers;
 mod watching;
 
 use std::collections::BTreeMap;
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use self::ledgers::Ledgers;
 use super::bottleneck::Causes;
 use super::command::{Call, Command, Order};
 use super::conductor::{Action, Conductor};
@@ -157,6 +159,8 @@ struct Window {
     /// What each of them has touched so far.
     touched: BTreeMap<usize, Touched>,
     orders: UnboundedReceiver<Call>,
+    /// What was written, to be read back.
+    ledgers: Ledgers,
     reason: EndReason,
     drain_until: Option<Nanos>,
     /// Journeys in all, where every scenario has a fixed number of them.
@@ -213,6 +217,7 @@ impl Window {
             keeper,
             touched: BTreeMap::new(),
             orders,
+            ledgers: Ledgers::new(prepared.ledgers, profile.window.seed),
             reason: EndReason::Finished,
             drain_until: None,
             work: plan::work(&profile),
@@ -280,6 +285,7 @@ impl Window {
         };
         self.part(ended);
         self.settle_faults().await;
+        self.read_back(&mut signals).await;
         self.close()
     }
 
@@ -303,7 +309,8 @@ impl Window {
 
 impl Window {
     /// Takes a tick in: completes it with what only the engine knows, records it, looks at the gates.
-    fn on_tick(&mut self, tick: FleetTick) {
+    fn on_tick(&mut self, mut tick: FleetTick) {
+        self.ledgers.add(std::mem::take(&mut tick.writes));
         let n = tick.n;
         let length = nanos(self.profile.window.tick);
         let end = n * length;

@@ -48,6 +48,7 @@ fn with_a_panic(workers: usize) -> History {
         Spec {
             writer: Writer::create(&path, plan::names(&profile)).unwrap(),
             prepared: Prepared {
+                ledgers: Vec::new(),
                 spec,
                 warnings: Vec::new(),
             },

@@ -3,6 +3,9 @@
 use super::driver::{Driver, FaultError};
 use super::exec::Exec;
 use super::http::Http;
+use super::network::NetworkFault;
+use super::process::ProcessFault;
+use super::stress::StressFault;
 use super::toxiproxy::Toxiproxy;
 use crate::profile::Profile;
 use crate::profile::model::FaultDriver;
@@ -35,10 +38,14 @@ pub fn of(profile: &Profile) -> Result<Vec<Option<Box<dyn Driver>>>, Vec<FaultEr
                 let driver = Toxiproxy::new(profile, api, proxy, toxics);
                 Ok(Some(boxed(driver)))
             }
-            FaultDriver::Proxy { .. }
-            | FaultDriver::Process { .. }
-            | FaultDriver::Stress(_)
-            | FaultDriver::Network(_) => Err(FaultError(format!(
+            FaultDriver::Process { which, act } => Ok(Some(Box::new(ProcessFault::new(
+                which.clone(),
+                act.clone(),
+            )))),
+            FaultDriver::Stress(stress) => StressFault::new(stress.clone(), fault.max)
+                .map(|driver| Some(Box::new(driver) as Box<dyn Driver>)),
+            FaultDriver::Network(network) => Ok(Some(Box::new(NetworkFault::new(network.clone())))),
+            FaultDriver::Proxy { .. } => Err(FaultError(format!(
                 "fault `{}`: this kind has no driver yet",
                 fault.name
             ))),

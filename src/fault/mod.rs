@@ -15,6 +15,7 @@
 //! A [`Driver`](driver::Driver) is one file here, and one line in [`drivers::of`].
 
 mod ask;
+pub mod burn;
 mod check;
 pub mod driver;
 pub mod drivers;
@@ -24,11 +25,15 @@ pub mod http;
 pub mod journal;
 pub mod keeper;
 mod leftover;
+pub mod network;
+pub mod process;
 pub mod program;
 pub mod recover;
 mod run;
 pub mod said;
 pub mod sealed;
+pub mod stress;
+mod tool;
 pub mod toxiproxy;
 pub mod undo;
 pub mod watchdog;

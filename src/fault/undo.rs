@@ -6,6 +6,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::driver::{Doing, Done, FaultError};
+use super::network::NetworkUndo;
+use super::process::ProcessUndo;
+use super::stress::StressUndo;
 use super::{exec, http, toxiproxy};
 
 /// What brings a fault back.
@@ -20,6 +23,12 @@ pub enum Undo {
     Http(Box<http::Way>),
     /// Toxics are taken from a Toxiproxy.
     Toxiproxy(Box<toxiproxy::Way>),
+    /// A process of this machine goes on, is there again, or gets its CPU back.
+    Process(ProcessUndo),
+    /// What keeps this machine busy ends.
+    Stress(StressUndo),
+    /// What was put on the network of this machine is taken off.
+    Network(NetworkUndo),
 }
 
 impl Undo {
@@ -38,6 +47,9 @@ impl Undo {
             Self::Exec(way) => Box::pin(way.revert()),
             Self::Http(way) => Box::pin(way.revert()),
             Self::Toxiproxy(way) => Box::pin(way.revert()),
+            Self::Process(way) => Box::pin(way.revert()),
+            Self::Stress(way) => Box::pin(way.revert()),
+            Self::Network(way) => Box::pin(way.revert()),
         }
     }
 }

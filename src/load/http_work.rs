@@ -12,6 +12,7 @@ use super::arrivals::Part;
 use super::clock::{Clock, Nanos};
 use super::http::{Exchange, Failure, Lane, Limits, Transport, TransportPlan};
 use super::journey::{CompiledStep, Feeds, Program, User};
+use super::ledger::Write;
 use super::meter::{Meter, Outlet, Underway};
 use super::stats::Observation;
 use super::work::{Outcome, Plan, Turn, Work};
@@ -157,6 +158,23 @@ impl Work for HttpWork {
     }
 }
 
+/// A write of a ledger, handed to the meter when it is dropped: it may have arrived even if the window stopped before its
+/// answer came.
+struct Writing<'a> {
+    meter: &'a Meter,
+    write: Write,
+    /// Whether it may have left.
+    left: bool,
+}
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        if self.left {
+            self.meter.write(self.write);
+        }
+    }
+}
+
 /// What the journey needs to know of a request.
 struct Ended {
     done: Nanos,
@@ -188,6 +206,15 @@ impl HttpWork {
             keep: step.keep,
             max_body: self.plan.max_body,
         };
+        let mut writing = step.ledger.as_ref().map(|(ledger, _)| Writing {
+            meter,
+            write: Write {
+                ledger: *ledger,
+                number: actor.user.written(),
+                acknowledged: None,
+            },
+            left: true,
+        });
         let mut underway = Underway::new(meter, &mut actor.lane, step.index, due);
         let exchange = underway.outlet().send(request, limits).await;
         underway.settle();
@@ -199,6 +226,10 @@ impl HttpWork {
             (Err(failure), _) | (Ok(_), Err(failure)) => Some(failure),
             (Ok(_), Ok(())) => None,
         };
+        if let Some(writing) = &mut writing {
+            writing.left = exchange.sent.is_some();
+            writing.write.acknowledged = failure.is_none().then_some(exchange.done);
+        }
         report(step, due, &exchange, failure, &actor.user, meter);
         Ended {
             done: exchange.done,

@@ -12,6 +12,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::clock::Nanos;
 use super::http::Failure;
+use super::ledger::Write;
 use super::pacer::{Sleep, Timer};
 use super::stats::{Interest, Observation, Stats};
 use super::tick::WorkerTick;
@@ -104,6 +105,11 @@ impl Meter {
             body: String::new(),
         };
         self.stats.borrow_mut().keep_sample(sample, &failure.body);
+    }
+
+    /// Takes in what became of a write of a ledger.
+    pub fn write(&self, write: Write) {
+        self.stats.borrow_mut().write(write);
     }
 
     /// Counts a request that could not even be made.

@@ -21,6 +21,7 @@ pub mod generator;
 pub mod http;
 pub mod http_work;
 pub mod journey;
+pub mod ledger;
 pub mod limits;
 pub mod meter;
 mod open;

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::clock::Nanos;
+use super::ledger::Write;
 use crate::profile::Redactor;
 use crate::session::record::{ErrorKind, Exemplar, Sample, StepTick};
 use crate::session::{Dense, Hist};
@@ -72,6 +73,8 @@ pub struct Interval {
     pub slow: Vec<Exemplar>,
     /// First errors of their kind.
     pub samples: Vec<Sample>,
+    /// Writes of ledgers that ended.
+    pub writes: Vec<Write>,
 }
 
 /// Counters of the current interval. Memory: two [`Dense`] histograms for each step that was ever used.
@@ -82,6 +85,7 @@ pub struct Stats {
     lag: Nanos,
     slow: Vec<Exemplar>,
     samples: Vec<Sample>,
+    writes: Vec<Write>,
     /// Bit for each kind of error that a step had, for the whole window.
     seen: Vec<u16>,
     redactor: Redactor,
@@ -108,6 +112,7 @@ impl Stats {
             lag: 0,
             slow: Vec::with_capacity(SLOWEST),
             samples: Vec::new(),
+            writes: Vec::new(),
             seen: vec![0; steps],
             redactor,
         }
@@ -182,6 +187,11 @@ impl Stats {
         self.lag = self.lag.max(by);
     }
 
+    /// Takes a write of a ledger in.
+    pub fn write(&mut self, write: Write) {
+        self.writes.push(write);
+    }
+
     /// Ends the interval. Costs a pass over the buckets that were touched.
     pub fn take(&mut self) -> Interval {
         let steps = self
@@ -198,6 +208,7 @@ impl Stats {
             lag_us: std::mem::take(&mut self.lag) / 1000,
             slow: std::mem::take(&mut self.slow),
             samples: std::mem::take(&mut self.samples),
+            writes: std::mem::take(&mut self.writes),
         }
     }
 }

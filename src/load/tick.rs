@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::clock::Nanos;
+use super::ledger::Write;
 use super::stats::{Interval, SLOWEST};
 use crate::session::Hist;
 use crate::session::record::{ErrorKind, Exemplar, Sample, ScenarioState, ScenarioTick, StepTick};
@@ -60,6 +61,8 @@ pub struct FleetTick {
     pub slow: Vec<Exemplar>,
     /// First errors of their kind in the window.
     pub samples: Vec<Sample>,
+    /// Writes of ledgers that ended.
+    pub writes: Vec<Write>,
     /// Workers that did not report in time.
     pub missing: Vec<usize>,
     /// True when every worker has ended.
@@ -182,6 +185,7 @@ fn add(
     tick.worker_cpu = tick.worker_cpu.max(report.cpu);
     tick.slow.extend(report.interval.slow);
     tick.samples.extend(report.interval.samples);
+    tick.writes.extend(report.interval.writes);
 }
 
 fn add_scenario(sum: &mut ScenarioTick, part: &ScenarioTick, newest: bool) {

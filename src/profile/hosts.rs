@@ -94,6 +94,14 @@ impl HostRule {
         }
     }
 
+    /// Whether this entry allows every address with these leading bits.
+    pub fn allows_network(&self, address: IpAddr, bits: u8) -> bool {
+        match self {
+            Self::Net(_, own) => *own <= bits && self.allows_address(address),
+            Self::Name(_) | Self::Suffix(_) => false,
+        }
+    }
+
     /// Whether this entry allows the host as it is written: a name, or an address.
     pub fn allows(&self, host: &str) -> bool {
         if let Some(address) = address(host) {

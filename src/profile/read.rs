@@ -11,6 +11,7 @@ mod fault;
 mod gate;
 mod gauge;
 mod journey;
+mod ledger;
 mod names;
 mod phase;
 mod scenario;
@@ -69,7 +70,8 @@ pub(super) fn read(
 fn tables(mut top: Table<'_, '_>, origin: &Path) -> Profile {
     let window = window::read(&mut top, origin);
     let data = journey::read_data(&mut top);
-    let mut journeys = journey::read_all(&mut top);
+    let (ledgers, ledger_names) = ledger::read_all(&mut top);
+    let mut journeys = journey::read_all(&mut top, &ledger_names);
     let scenarios = scenario::read_all(&mut top, &mut journeys);
     let (targets, target_names) = target::read_all(&mut top);
     let gauges = gauge::read_all(&mut top, &target_names);
@@ -93,6 +95,7 @@ fn tables(mut top: Table<'_, '_>, origin: &Path) -> Profile {
         window,
         scenarios: scenarios.list,
         journeys: journeys.list,
+        ledgers,
         data,
         targets,
         gauges,

@@ -33,6 +33,20 @@ pub struct Faults {
     pub stall: Stall,
     /// Memory allocated, touched and kept, bytes a second.
     pub leak_bytes_per_s: u64,
+    /// Share of writes to `/ledger` that are acknowledged and not kept, from 0 to 1.
+    #[serde(skip_serializing_if = "is_none")]
+    pub lose: f64,
+    /// Share of writes to `/ledger` that are kept twice, from 0 to 1.
+    #[serde(skip_serializing_if = "is_none")]
+    pub duplicate: f64,
+}
+
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde asks for"
+)]
+fn is_none(share: &f64) -> bool {
+    *share <= 0.0
 }
 
 /// A stall, as it is asked for.
@@ -113,6 +127,10 @@ pub struct Change {
     pub stall: Option<Stall>,
     /// See [`Faults::leak_bytes_per_s`].
     pub leak_bytes_per_s: Option<u64>,
+    /// See [`Faults::lose`].
+    pub lose: Option<f64>,
+    /// See [`Faults::duplicate`].
+    pub duplicate: Option<f64>,
 }
 
 /// Why a change of faults is refused.
@@ -120,15 +138,15 @@ pub struct Change {
 pub enum FaultError {
     /// Not the JSON that is expected.
     #[error(
-        "faults are a JSON object of latency_ms, jitter_ms, errors, stall, leak_bytes_per_s: {0}"
+        "faults are a JSON object of latency_ms, jitter_ms, errors, stall, leak_bytes_per_s, lose, duplicate: {0}"
     )]
     Json(#[from] serde_json::Error),
     /// A time is out of range.
     #[error("{0} is {1}; it takes milliseconds from 0 to 3600000")]
     Time(&'static str, f64),
-    /// The share of errors is out of range.
-    #[error("errors is {0}; it takes a share from 0 to 1")]
-    Share(f64),
+    /// A share is out of range.
+    #[error("{0} is {1}; it takes a share from 0 to 1")]
+    Share(&'static str, f64),
     /// A stall that never ends, or begins again before it ended.
     #[error("stall.every_ms is {0}; it takes more than stall.for_ms, by a microsecond at least")]
     Every(f64),
@@ -144,9 +162,17 @@ impl Change {
         };
         time("latency_ms", change.latency_ms)?;
         time("jitter_ms", change.jitter_ms)?;
-        match change.errors {
-            Some(share) if !(0.0..=1.0).contains(&share) => return Err(FaultError::Share(share)),
-            Some(_) | None => {}
+        for (name, share) in [
+            ("errors", change.errors),
+            ("lose", change.lose),
+            ("duplicate", change.duplicate),
+        ] {
+            match share {
+                Some(share) if !(0.0..=1.0).contains(&share) => {
+                    return Err(FaultError::Share(name, share));
+                }
+                Some(_) | None => {}
+            }
         }
         if let Some(Stall::Timed(times)) = change.stall {
             time("stall.for_ms", Some(times.for_ms))?;
@@ -176,6 +202,8 @@ pub struct Harm {
     pub later: u64,
     /// The answer is a 500.
     pub fails: bool,
+    /// How often a write is kept.
+    pub copies: u64,
 }
 
 impl Breakage {
@@ -205,6 +233,8 @@ impl Breakage {
         on.errors = change.errors.unwrap_or(on.errors);
         on.stall = change.stall.unwrap_or(on.stall);
         on.leak_bytes_per_s = change.leak_bytes_per_s.unwrap_or(on.leak_bytes_per_s);
+        on.lose = change.lose.unwrap_or(on.lose);
+        on.duplicate = change.duplicate.unwrap_or(on.duplicate);
         if on.leak_bytes_per_s == 0 {
             self.leaked = Vec::new();
             self.owed = 0.0;
@@ -226,9 +256,17 @@ impl Breakage {
         if on.jitter_ms > 0.0 {
             later += on.jitter_ms * (2.0 * self.random.random::<f64>() - 1.0);
         }
+        // Drawn only while it matters: what else is drawn stays as it was.
+        let mut chosen = |share: f64| share > 0.0 && self.random.random::<f64>() < share;
+        let copies = match (chosen(on.lose), chosen(on.duplicate)) {
+            (true, _) => 0,
+            (false, true) => 2,
+            (false, false) => 1,
+        };
         Harm {
             later: if later > 0.0 { ms_to_ns(later) } else { 0 },
             fails,
+            copies,
         }
     }
 

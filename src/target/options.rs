@@ -36,11 +36,15 @@ pub enum Page {
     Receipt,
     /// `GET /events`
     Events,
+    /// `POST /ledger`
+    Write,
+    /// `GET /ledger/{id}`
+    Written,
 }
 
 impl Page {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Home,
         Self::Search,
         Self::Item,
@@ -49,6 +53,8 @@ impl Page {
         Self::Order,
         Self::Receipt,
         Self::Events,
+        Self::Write,
+        Self::Written,
     ];
 
     /// Its name in options, as in `service.search=exp:8ms`.
@@ -62,6 +68,8 @@ impl Page {
             Self::Order => "order",
             Self::Receipt => "receipt",
             Self::Events => "events",
+            Self::Write => "write",
+            Self::Written => "written",
         }
     }
 
@@ -69,8 +77,8 @@ impl Page {
         Duration::from_millis(match self {
             Self::Home => 2,
             Self::Search => 8,
-            Self::Item | Self::Receipt => 3,
-            Self::Login | Self::Cart => 4,
+            Self::Item | Self::Receipt | Self::Written => 3,
+            Self::Login | Self::Cart | Self::Write => 4,
             Self::Order => 12,
             Self::Events => 5,
         })

@@ -45,14 +45,16 @@ impl Route {
             "/cart" => (Self::Shop(Page::Cart), ""),
             "/orders" => (Self::Shop(Page::Order), ""),
             "/events" => (Self::Shop(Page::Events), ""),
+            "/ledger" => (Self::Shop(Page::Write), ""),
             "/healthz" => (Self::Health, ""),
             "/metrics" => (Self::Metrics, ""),
             "/api/v2/alerts" => (Self::Alerts, ""),
             "/admin/faults" => (Self::Faults, ""),
-            _ => match (path.strip_prefix("/items/"), path.strip_prefix("/orders/")) {
-                (Some(id), _) => (Self::Shop(Page::Item), id),
-                (None, Some(id)) => (Self::Shop(Page::Receipt), id),
-                (None, None) => return Match::Nothing,
+            _ => match path.strip_prefix('/').and_then(|path| path.split_once('/')) {
+                Some(("items", id)) => (Self::Shop(Page::Item), id),
+                Some(("orders", id)) => (Self::Shop(Page::Receipt), id),
+                Some(("ledger", id)) => (Self::Shop(Page::Written), id),
+                Some(_) | None => return Match::Nothing,
             },
         };
         let fits = match route.method() {
@@ -78,6 +80,8 @@ impl Route {
             Self::Shop(Page::Order) => "/orders",
             Self::Shop(Page::Receipt) => "/orders/{id}",
             Self::Shop(Page::Events) => "/events",
+            Self::Shop(Page::Write) => "/ledger",
+            Self::Shop(Page::Written) => "/ledger/{id}",
             Self::Health => "/healthz",
             Self::Metrics => "/metrics",
             Self::Alerts => "/api/v2/alerts",
@@ -89,8 +93,15 @@ impl Route {
     /// The method it takes, `any` when there are several.
     pub fn method(self) -> &'static str {
         match self {
-            Self::Shop(Page::Login | Page::Cart | Page::Order) => "POST",
-            Self::Shop(Page::Home | Page::Search | Page::Item | Page::Receipt | Page::Events)
+            Self::Shop(Page::Login | Page::Cart | Page::Order | Page::Write) => "POST",
+            Self::Shop(
+                Page::Home
+                | Page::Search
+                | Page::Item
+                | Page::Receipt
+                | Page::Events
+                | Page::Written,
+            )
             | Self::Health
             | Self::Metrics
             | Self::Alerts => "GET",

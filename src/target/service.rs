@@ -159,17 +159,24 @@ impl Service {
 
     async fn serve(&self, page: Page, asked: Asked<'_>, body: Incoming, arrived: u64) -> Answer {
         let service = self.samplers[page as usize].draw(&mut *self.random.borrow_mut());
-        let Harm { later, fails } = self.breakage.borrow_mut().harm();
+        let Harm {
+            later,
+            fails,
+            copies,
+        } = self.breakage.borrow_mut().harm();
         let working = self.timer.working(arrived);
         let departure = self.station.borrow_mut().arrive(working, service);
         let Some(departure) = departure.ok().filter(|_| self.timer.pending() < MOST_HELD) else {
             return Answer::error(503, "the queue is full");
         };
         let read = match page {
-            Page::Login | Page::Cart | Page::Order => read(body).await,
-            Page::Home | Page::Search | Page::Item | Page::Receipt | Page::Events => {
-                Ok(Bytes::new())
-            }
+            Page::Login | Page::Cart | Page::Order | Page::Write => read(body).await,
+            Page::Home
+            | Page::Search
+            | Page::Item
+            | Page::Receipt
+            | Page::Events
+            | Page::Written => Ok(Bytes::new()),
         };
         self.timer.until_worked(departure).await;
         if later > 0 {
@@ -185,6 +192,7 @@ impl Service {
         let asked = Asked {
             body: &body,
             at_ms: unix_ms(),
+            copies,
             ..asked
         };
         self.shop.borrow_mut().answer(page, asked)

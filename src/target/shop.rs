@@ -3,7 +3,7 @@
 //! A page, an id, a query or a body flow in, an [`Answer`] flows out; no clock, no sockets. The invariant: memory is
 //! bounded, since tokens carry their own proof and only the most recent orders are kept.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,8 @@ use super::options::Page;
 pub const ITEMS: u64 = 500;
 /// Orders that are remembered.
 const ORDERS_KEPT: usize = 10_000;
+/// Writes that are remembered. Another one is refused: to forget one would look as if it had been lost.
+const WRITES_KEPT: usize = 500_000;
 /// Orders that `/events` shows.
 const EVENTS_SHOWN: usize = 50;
 /// Longest sku that is taken, bytes.
@@ -74,6 +76,8 @@ pub struct Asked<'a> {
     pub body: &'a [u8],
     /// Milliseconds since 1970.
     pub at_ms: u64,
+    /// How often a write is kept: once, unless an operator broke it.
+    pub copies: u64,
 }
 
 /// The shop.
@@ -85,6 +89,8 @@ pub struct Shop {
     orders: VecDeque<Order>,
     /// Orders ever placed, which is the id of the last.
     placed: u64,
+    /// What `POST /ledger` wrote: id, and how often.
+    writes: HashMap<u64, u64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -123,6 +129,11 @@ struct Wanted {
     quantity: Option<TextOrNumber>,
 }
 
+#[derive(Deserialize)]
+struct Numbered {
+    id: TextOrNumber,
+}
+
 impl Shop {
     /// A shop without orders. Its tokens are valid in every shop of the same seed.
     pub fn new(seed: u64) -> Self {
@@ -133,6 +144,7 @@ impl Shop {
             ),
             orders: VecDeque::new(),
             placed: 0,
+            writes: HashMap::new(),
         }
     }
 
@@ -151,6 +163,8 @@ impl Shop {
             Page::Cart => self.cart(asked),
             Page::Order => self.order(asked),
             Page::Receipt => self.receipt(asked.id),
+            Page::Write => self.write(asked),
+            Page::Written => self.written(asked.id),
             Page::Events => {
                 let shown: Vec<&Order> = self.orders.iter().rev().take(EVENTS_SHOWN).collect();
                 Answer::json(200, &json!({ "events": shown }))
@@ -238,6 +252,34 @@ impl Shop {
         match order {
             Some(order) => Answer::json(200, order),
             None => Answer::error(404, "no such order among the recent ones"),
+        }
+    }
+
+    /// Keeps an id as often as it is written; that of a broken shop may say so and not do it.
+    fn write(&mut self, asked: Asked<'_>) -> Answer {
+        let id = serde_json::from_slice::<Numbered>(asked.body)
+            .ok()
+            .and_then(|wanted| wanted.id.into_text().parse::<u64>().ok());
+        let Some(id) = id else {
+            return Answer::error(400, "an id as JSON: a whole number");
+        };
+        if self.writes.len() >= WRITES_KEPT {
+            return Answer::error(507, "no more than 500000 ids are kept");
+        }
+        if asked.copies > 0 {
+            *self.writes.entry(id).or_default() += asked.copies;
+        }
+        Answer::json(201, &json!({ "id": id }))
+    }
+
+    fn written(&self, id: &str) -> Answer {
+        let found = id
+            .parse::<u64>()
+            .ok()
+            .and_then(|id| self.writes.get_key_value(&id));
+        match found {
+            Some((id, count)) => Answer::json(200, &json!({ "id": id, "count": count })),
+            None => Answer::error(404, "this id was not written"),
         }
     }
 

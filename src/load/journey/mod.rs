@@ -16,7 +16,8 @@
 //! `uuid()` `random_int(a, b)` (both ends included) `random_float(a, b)` `random_string(n)` `choice(list)`
 //! `zipf(n, s)` `name()` `first_name()` `last_name()` `email()` `word()` `sentence()` `phone()` `city()` `now()`
 //! (RFC 3339) `timestamp()` (Unix, s) `timestamp_ms()` `counter()` (of the scenario, unique across workers)
-//! `user_number()` `iteration()` `product(a, b)` `range(n)`. Filters are the template engine's own, less those that
+//! `user_number()` `iteration()` `product(a, b)` `range(n)`. In a step with a `ledger`, and after it: `ledger`, the
+//! number of the write. Filters are the template engine's own, less those that
 //! can grow text without bound, and `urlencode` `base64` `json` `number` `pad(n)`. Blocks: `if` and `for`.
 
 mod check;
@@ -25,6 +26,7 @@ mod feed;
 mod pick;
 mod program;
 mod random;
+mod read_back;
 mod save;
 mod step;
 mod template;
@@ -37,6 +39,7 @@ mod tests;
 
 pub use feed::Feeds;
 pub use program::{CompiledJourney, Program};
+pub use read_back::{Found, ReadBack};
 pub use step::CompiledStep;
 pub use user::User;
 

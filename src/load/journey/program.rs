@@ -19,11 +19,12 @@ use url::Url;
 use super::check::Checks;
 use super::feed::Feeds;
 use super::pick::Weights;
-use super::save::{Saver, header_name};
+use super::read_back::{LEDGER, ReadBack};
+use super::save::{Saver, header_name, json_path};
 use super::step::{BodyPlan, CompiledStep, Plan, UrlPlan, header_value, uri};
 use super::template::{self, Compiler, Known, Pattern, is_template};
 use super::{JourneyError, random};
-use crate::profile::model::{Body, Journey, Profile, Scenario, Step, ThinkTime};
+use crate::profile::model::{Body, Journey, Ledger, Profile, Scenario, Step, ThinkTime};
 use crate::profile::secret::Text;
 
 /// Most of a body that a check looks at, bytes.
@@ -139,6 +140,46 @@ impl Program {
     }
 }
 
+impl ReadBack {
+    /// Compiles how the writes of a ledger are read back: as the scenario that writes them would.
+    ///
+    /// # Errors
+    /// With every mistake that was found, not only the first.
+    pub fn compile(ledger: &Ledger, scenario: &Scenario) -> Result<Self, Vec<JourneyError>> {
+        let builder = Builder {
+            scenario,
+            feeds: Vec::new(),
+            env: template::environment(&Arc::default()),
+            base: base_url(scenario.target.reveal()),
+            next_step: 0,
+            errors: Vec::new(),
+        };
+        let known = Known {
+            feeds: Vec::new(),
+            saved: vec![LEDGER.to_owned()],
+        };
+        let place: Arc<str> = format!("ledger `{}`", ledger.name).into();
+        let mistakes = |found: Complaints| -> Vec<JourneyError> {
+            let sentence = |(field, what)| JourneyError(format!("{place}: {field}: {what}"));
+            found.into_iter().map(sentence).collect()
+        };
+        let mut step = builder
+            .step(&ledger.read, &place, &known, &mut BTreeSet::new())
+            .map_err(mistakes)?;
+        let count = ledger.count.as_deref().map(json_path).transpose();
+        let count = count.map_err(|what| mistakes(vec![("count".to_owned(), what)]))?;
+        if count.is_some() {
+            step.keep = LARGEST_CHECKED;
+        }
+        Ok(Self {
+            name: ledger.name.clone(),
+            step,
+            rate: ledger.rate,
+            count,
+        })
+    }
+}
+
 /// Where the scenario's paths go, as far as cookies care.
 fn base_url(target: &str) -> Option<Arc<Url>> {
     let url = Url::parse(target)
@@ -175,8 +216,12 @@ impl Builder<'_> {
             };
             let place: Arc<str> =
                 format!("journey `{}`, step `{}`", journey.name, step.name).into();
+            if step.ledger.is_some() {
+                known.saved.push(LEDGER.to_owned());
+            }
             match self.step(step, &place, &known, &mut used) {
                 Ok(mut compiled) => {
+                    compiled.ledger = step.ledger.map(|ledger| (ledger, LEDGER.into()));
                     compiled.think = step.think.unwrap_or(between);
                     steps.push(compiled);
                 }
@@ -263,6 +308,7 @@ impl Builder<'_> {
             index: self.next_step,
             optional: step.optional,
             think: ThinkTime::None,
+            ledger: None,
             timeout: step.timeout.unwrap_or(self.scenario.timeout),
             keep: if looks {
                 self.scenario.max_body.min(LARGEST_CHECKED)

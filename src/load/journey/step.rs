@@ -24,6 +24,7 @@ use super::template::{Pattern, functions};
 use super::trace;
 use super::user::{User, data_failure};
 use crate::load::http::{Exchange, Failure, Response};
+use crate::load::ledger;
 use crate::profile::model::ThinkTime;
 use crate::session::record::ErrorKind;
 
@@ -63,6 +64,8 @@ pub struct CompiledStep {
     pub timeout: Duration,
     /// How much of the body `check` needs (0: none).
     pub keep: u64,
+    /// The ledger that it writes to, by index, and the name under which its templates see the number.
+    pub ledger: Option<(usize, Arc<str>)>,
     /// For sentences: ``journey `buy`, step `pay` ``.
     pub(super) place: Arc<str>,
     pub(super) plan: Plan,
@@ -125,6 +128,10 @@ impl CompiledStep {
     /// A step that names a path gives a request with that path alone; the transport puts the target before it.
     /// Fails with kind `Data` when a template does.
     pub fn request(&self, user: &mut User) -> Result<Request<Full<Bytes>>, Failure> {
+        if let Some((_, name)) = &self.ledger {
+            user.written = ledger::next();
+            user.save(name, Value::from(user.written));
+        }
         let plan = &self.plan;
         let (uri, mut headers, body) = if plan.is_fixed() {
             (plan.fixed_uri(), plan.headers.clone(), plan.fixed_body())

@@ -25,6 +25,7 @@ fn step(name: &str, method: &str, url: &str) -> Step {
         optional: false,
         think: None,
         timeout: None,
+        ledger: None,
     }
 }
 
@@ -77,6 +78,7 @@ fn profile(steps: Vec<Step>) -> Profile {
             think: ThinkTime::Fixed(Duration::from_secs(1)),
             steps,
         }],
+        ledgers: Vec::new(),
         data: Vec::new(),
         targets: Vec::new(),
         gauges: Vec::new(),

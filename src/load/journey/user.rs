@@ -25,6 +25,8 @@ use crate::session::record::ErrorKind;
 pub struct User {
     seed: u64,
     pub(super) ambient: Ambient,
+    /// Number of the latest write of a ledger; 0 before the first.
+    pub(super) written: u64,
     trace_state: u64,
     trace: Option<Trace>,
     /// Absent where the scenario keeps no cookies.
@@ -44,6 +46,7 @@ impl User {
                 number,
                 iteration: 0,
             },
+            written: 0,
             trace_state: mixed,
             trace: None,
             jar: cookies.then(Jar::default),
@@ -99,6 +102,11 @@ impl User {
     /// The trace id of the request built last, when the scenario traces.
     pub fn trace_id(&self) -> Option<String> {
         self.trace.map(|trace| format!("{:032x}", trace.id))
+    }
+
+    /// The number of the latest write of a ledger.
+    pub fn written(&self) -> u64 {
+        self.written
     }
 
     pub(super) fn next_trace(&mut self) -> Trace {

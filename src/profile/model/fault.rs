@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::profile::secret::Text;
 use crate::profile::units::Ratio;
 
@@ -164,7 +166,8 @@ pub struct Call {
 }
 
 /// How a process is found.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Which {
     /// A file that holds its number.
     PidFile(PathBuf),
@@ -183,6 +186,8 @@ pub enum ProcessAct {
     Kill {
         /// Starts it again. Without one, something else (systemd, a supervisor) is trusted to.
         restart: Option<CommandLine>,
+        /// It must be there again after this long, counted from the revert: 30 s unless said otherwise.
+        within: Duration,
     },
     /// It gets this share of one CPU.
     Cpu {

@@ -53,6 +53,9 @@ pub struct Step {
     pub think: Option<ThinkTime>,
     /// Limit in place of the scenario's.
     pub timeout: Option<Duration>,
+    /// Index into [`Profile::ledgers`](super::Profile::ledgers): it is a write, whose number its templates see as
+    /// `ledger`.
+    pub ledger: Option<usize>,
 }
 
 /// A request body.

@@ -5,6 +5,7 @@
 
 mod fault;
 mod journey;
+mod ledger;
 mod scenario;
 mod target;
 
@@ -20,6 +21,7 @@ pub use fault::{
     ToxicKind, Which,
 };
 pub use journey::{Body, DataFeed, DataFormat, Expect, Journey, Pick, Save, Step, ThinkTime};
+pub use ledger::Ledger;
 pub use scenario::{Arrivals, Connections, HttpVersion, JourneyShare, Model, Scenario, Tls};
 pub use target::{Gauge, GaugeSet, GaugeUnit, Level, Many, Target, TargetSource, is_selector};
 
@@ -33,6 +35,8 @@ pub struct Profile {
     /// `[[journey]]`: what one arrival or user does. A scenario's shorthand (`get = "/"`) has become a journey
     /// with one step, named after the scenario.
     pub journeys: Vec<Journey>,
+    /// `[[ledger]]`: writes that are read back when the window is over.
+    pub ledgers: Vec<Ledger>,
     /// `[[data]]`: rows that journeys draw from.
     pub data: Vec<DataFeed>,
     /// `[[target]]`: Prometheus endpoints and servers.

@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 
 use super::check;
+use super::ledger::names_it;
 use super::names::Names;
 use super::table::{Node, Table};
 use super::{body, table};
@@ -103,7 +104,7 @@ fn is_identifier(name: &str) -> bool {
         && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-pub(super) fn read_all(top: &mut Table<'_, '_>) -> Journeys {
+pub(super) fn read_all(top: &mut Table<'_, '_>, ledgers: &Names) -> Journeys {
     let mut journeys = Journeys {
         list: Vec::new(),
         names: Names::new("journey"),
@@ -119,7 +120,7 @@ pub(super) fn read_all(top: &mut Table<'_, '_>) -> Journeys {
         let steps = steps
             .unwrap_or_default()
             .iter()
-            .filter_map(|node| Some(step(node.table("a step")?, &mut names)))
+            .filter_map(|node| Some(step(node.table("a step")?, &mut names, ledgers)))
             .collect();
         table.finish();
         journeys.list.push(Journey { name, think, steps });
@@ -127,7 +128,7 @@ pub(super) fn read_all(top: &mut Table<'_, '_>) -> Journeys {
     journeys
 }
 
-fn step(mut table: Table<'_, '_>, names: &mut Names) -> Step {
+fn step(mut table: Table<'_, '_>, names: &mut Names, ledgers: &Names) -> Step {
     let name = table
         .take("name")
         .and_then(|node| Some((node.string()?, node.place())));
@@ -148,6 +149,14 @@ fn step(mut table: Table<'_, '_>, names: &mut Names) -> Step {
     step.optional = table.boolean("optional").unwrap_or(false);
     step.think = table.parse("think");
     step.timeout = table.positive("timeout");
+    step.ledger = table.take("ledger").and_then(|node| {
+        if !names_it(&step) {
+            node.wrong(
+                "this step does not send the number of its write: `{{ ledger }}` stands for it",
+            );
+        }
+        ledgers.resolve(node.cx, &node.string()?, node.place())
+    });
     table.finish();
     step
 }
@@ -162,7 +171,8 @@ fn no_method(table: &Table<'_, '_>) {
     );
 }
 
-fn empty() -> Step {
+/// A step that asks for nothing, in the place of one that could not be read.
+pub(super) fn empty() -> Step {
     Step {
         name: String::new(),
         method: "GET".to_owned(),
@@ -174,6 +184,7 @@ fn empty() -> Step {
         optional: false,
         think: None,
         timeout: None,
+        ledger: None,
     }
 }
 

@@ -1,0 +1,195 @@
+//! Which process: by a file with its number, by the port that it listens on, by its command line.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use procfs::net::TcpState;
+use procfs::process::{FDTarget, Process, Stat};
+use regex::Regex;
+
+use super::aside;
+use super::tree::{self, Identity};
+use crate::fault::driver::FaultError;
+use crate::profile::model::Which;
+
+/// Flag of a thread of the kernel, in `/proc/PID/stat`.
+const KERNEL_THREAD: u32 = 0x0020_0000;
+
+/// The one process that is meant.
+///
+/// # Errors
+/// When there is none, more than one, or one that must not be touched.
+pub(super) async fn one(which: &Which) -> Result<Identity, FaultError> {
+    let which = which.clone();
+    aside(move || look(&which)).await?
+}
+
+fn look(which: &Which) -> Result<Identity, FaultError> {
+    match which {
+        Which::PidFile(path) => by_file(path),
+        Which::Port(port) => by_port(*port),
+        Which::Command(pattern) => by_command(pattern),
+    }
+}
+
+fn by_file(path: &Path) -> Result<Identity, FaultError> {
+    let shown = path.display();
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| FaultError(format!("the pid file `{shown}` cannot be read: {error}")))?;
+    // PostgreSQL writes more lines after the number.
+    let pid = text
+        .lines()
+        .next()
+        .and_then(|line| line.trim().parse::<i32>().ok())
+        .filter(|pid| *pid > 0)
+        .ok_or_else(|| FaultError(format!("the pid file `{shown}` holds no process number")))?;
+    let stat = tree::all()
+        .into_iter()
+        .find(|stat| stat.pid == pid)
+        .ok_or_else(|| {
+            FaultError(format!(
+                "the pid file `{shown}` names process {pid}, which is not there"
+            ))
+        })?;
+    may_be_touched(&stat)?;
+    Ok(identity(&stat))
+}
+
+fn by_port(port: u16) -> Result<Identity, FaultError> {
+    let mut sockets = procfs::net::tcp().map_err(FaultError::of)?;
+    // Absent where the system has no IPv6.
+    sockets.extend(procfs::net::tcp6().unwrap_or_default());
+    let inodes: HashSet<u64> = sockets
+        .iter()
+        .filter(|socket| socket.state == TcpState::Listen && socket.local_address.port() == port)
+        .map(|socket| socket.inode)
+        .collect();
+    if inodes.is_empty() {
+        return Err(FaultError(format!(
+            "no process of this machine listens on TCP port {port}"
+        )));
+    }
+    let holders: Vec<Stat> = tree::all()
+        .into_iter()
+        .filter(|stat| holds(stat.pid, &inodes))
+        .collect();
+    top_one(holders, &format!("port {port}"), || {
+        format!(
+            "the process that listens on port {port} is not this user's: run as root to touch it"
+        )
+    })
+}
+
+/// Whether a process has one of these sockets open.
+fn holds(pid: i32, inodes: &HashSet<u64>) -> bool {
+    let open = Process::new(pid).and_then(|process| process.fd());
+    open.is_ok_and(|mut open| {
+        open.any(|file| {
+            matches!(file.map(|file| file.target), Ok(FDTarget::Socket(inode)) if inodes.contains(&inode))
+        })
+    })
+}
+
+fn by_command(pattern: &str) -> Result<Identity, FaultError> {
+    let regex = Regex::new(pattern).map_err(FaultError::of)?;
+    let matching: Vec<Stat> = tree::all()
+        .into_iter()
+        // A person's shell, `sudo`, an editor's terminal may hold the pattern because stormdeck was started with it.
+        .filter(|stat| may_be_touched(stat).is_ok())
+        .filter(|stat| command_line(stat.pid).is_some_and(|line| regex.is_match(&line)))
+        .collect();
+    top_one(matching, &format!("`{pattern}`"), || {
+        format!("no process that may be touched has a command line that `{pattern}` matches")
+    })
+}
+
+fn command_line(pid: i32) -> Option<String> {
+    let words = Process::new(pid).ok()?.cmdline().ok()?;
+    (!words.is_empty()).then(|| words.join(" "))
+}
+
+/// The only one of these that is no child of another of them: workers listen on their parent's socket, and carry its
+/// name.
+fn top_one(
+    found: Vec<Stat>,
+    what: &str,
+    none: impl Fn() -> String,
+) -> Result<Identity, FaultError> {
+    let pids: HashSet<i32> = found.iter().map(|stat| stat.pid).collect();
+    let mut top: Vec<Stat> = found;
+    top.retain(|stat| !pids.contains(&stat.ppid));
+    match &top[..] {
+        [] => Err(FaultError(none())),
+        [only] => {
+            may_be_touched(only)?;
+            Ok(identity(only))
+        }
+        several => {
+            let pids: Vec<String> = several
+                .iter()
+                .take(5)
+                .map(|stat| stat.pid.to_string())
+                .collect();
+            Err(FaultError(format!(
+                "{what} fits {} processes ({}…): say which one more narrowly",
+                several.len(),
+                pids.join(", ")
+            )))
+        }
+    }
+}
+
+fn identity(stat: &Stat) -> Identity {
+    Identity {
+        pid: stat.pid,
+        start: stat.starttime,
+    }
+}
+
+/// Refuses what the machine or stormdeck itself lives by.
+fn may_be_touched(stat: &Stat) -> Result<(), FaultError> {
+    let refuse = |why: &str| {
+        Err(FaultError(format!(
+            "process {} is {why}: it is not touched",
+            stat.pid
+        )))
+    };
+    if stat.pid == 1 {
+        return refuse("the first of this machine");
+    }
+    if stat.flags & KERNEL_THREAD != 0 {
+        return refuse("a thread of the kernel");
+    }
+    if own_line().contains(&stat.pid) {
+        return refuse("stormdeck itself, or something that it was started by");
+    }
+    if is_stormdeck(stat.pid) {
+        return refuse("a part of stormdeck");
+    }
+    Ok(())
+}
+
+/// This process and its ancestors.
+fn own_line() -> Vec<i32> {
+    let mut line = vec![i32::try_from(std::process::id()).unwrap_or(0)];
+    while let Some(parent) = line
+        .last()
+        .and_then(|pid| Process::new(*pid).ok()?.stat().ok())
+        .map(|stat| stat.ppid)
+        .filter(|parent| *parent > 0 && !line.contains(parent))
+    {
+        line.push(parent);
+    }
+    line
+}
+
+/// Whether a process runs this very program: a console, an engine, a watchdog. The demo service is there to be broken.
+fn is_stormdeck(pid: i32) -> bool {
+    let exe = |process: Process| process.exe().ok();
+    let own = Process::myself().ok().and_then(exe);
+    let Ok(process) = Process::new(pid) else {
+        return false;
+    };
+    let words = process.cmdline().unwrap_or_default();
+    own.is_some() && exe(process) == own && words.get(1).is_none_or(|word| word != "target")
+}

@@ -1,0 +1,138 @@
+//! A process that was killed, there again: started by a program, or awaited from whoever else looks after it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use serde::{Deserialize, Serialize};
+use tokio::process::{Child, Command};
+
+use super::tree::{self, Identity};
+use super::{find, seen};
+use crate::fault::driver::{Done, FaultError};
+use crate::fault::sealed::Sealed;
+use crate::fault::tool;
+use crate::profile::model::{CommandLine, Which};
+
+/// Between two looks at whether it is there.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// A program that starts the process again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Restart {
+    words: Vec<Sealed>,
+    shell: bool,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    env: BTreeMap<String, Sealed>,
+    dir: Option<PathBuf>,
+}
+
+impl Restart {
+    /// # Errors
+    /// When there is no such program.
+    pub(super) fn new(line: &CommandLine) -> Result<Self, FaultError> {
+        tool::need("setsid")?;
+        if !line.shell
+            && let Some(program) = line.words.first()
+        {
+            tool::need(program.reveal())?;
+        }
+        Ok(Self {
+            words: line.words.iter().map(Sealed::from).collect(),
+            shell: line.shell,
+            env: line
+                .env
+                .iter()
+                .map(|(name, value)| (name.clone(), Sealed::from(value)))
+                .collect(),
+            dir: line.dir.clone(),
+        })
+    }
+
+    /// Starts it in a session of its own, its streams nowhere: it must outlive stormdeck and its terminal, and hold
+    /// nothing of them.
+    fn start(&self) -> Result<Child, FaultError> {
+        let mut command = Command::new("setsid");
+        if self.shell {
+            command.args(["sh", "-c"]);
+        }
+        for word in &self.words {
+            command.arg(word.open()?.reveal());
+        }
+        for (name, value) in &self.env {
+            command.env(name, value.open()?.reveal());
+        }
+        if let Some(dir) = &self.dir {
+            command.current_dir(dir);
+        }
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|error| FaultError(format!("{} cannot be started: {error}", self.shown())))
+    }
+
+    fn shown(&self) -> String {
+        let name = self.words.first().map_or("", Sealed::shown);
+        format!("`{name}`")
+    }
+}
+
+/// Starts what was killed, if nobody has, and waits until it is found.
+pub(super) async fn bring_back(
+    killed: Identity,
+    which: &Which,
+    restart: Option<&Restart>,
+    within: Duration,
+) -> Result<Done, FaultError> {
+    if killed.lives() && !is_doomed(killed) {
+        // The blow never fell; it may have been stopped for it.
+        tree::wake(&[killed]).await?;
+        return Ok(seen(format!("process {} was not killed", killed.pid)));
+    }
+    tree::gone(&[killed]).await?;
+    let begun = Instant::now();
+    let mut child = None;
+    loop {
+        let why = match find::one(which).await {
+            Ok(found) if found != killed => {
+                return Ok(seen(format!("process {} is there", found.pid)));
+            }
+            Ok(_) => "it is not gone".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        match (&mut child, restart) {
+            (None, Some(restart)) => child = Some(restart.start()?),
+            (Some(started), Some(restart)) => {
+                if let Ok(Some(status)) = started.try_wait()
+                    && !status.success()
+                {
+                    let shown = restart.shown();
+                    return Err(FaultError(format!("{shown} did not start it: {status}")));
+                }
+            }
+            (_, None) => {}
+        }
+        if begun.elapsed() >= within {
+            let by = match restart {
+                Some(restart) => format!("{} has run, but", restart.shown()),
+                None => "nothing has started it again".to_owned() + ":",
+            };
+            return Err(FaultError(format!(
+                "{by} {why}, {} s later",
+                within.as_secs()
+            )));
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Whether the blow has been dealt, and only not been felt yet.
+fn is_doomed(process: Identity) -> bool {
+    let bit = 1 << (Signal::KILL.as_raw() - 1);
+    let status = procfs::process::Process::new(process.pid).and_then(|process| process.status());
+    status.is_ok_and(|status| (status.sigpnd | status.shdpnd) & bit != 0)
+}

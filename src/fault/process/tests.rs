@@ -1,0 +1,207 @@
+use std::process::{Child, Command, Stdio};
+
+use super::*;
+
+/// A shell with two children, ended with them on drop.
+struct Family(Child);
+
+impl Family {
+    /// `mark` is in its command line, and in no other.
+    fn start(mark: &str) -> Self {
+        let script = format!("sleep 300 & sleep 300 & echo; wait # {mark}");
+        let mut child = Command::new("sh")
+            .args(["-c", &script])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // The line says that the children are there.
+        let mut byte = [0];
+        std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut byte).unwrap();
+        Self(child)
+    }
+
+    fn pid(&self) -> i32 {
+        self.0.id().cast_signed()
+    }
+
+    fn states(&self) -> String {
+        let all = tree::all();
+        let own = all
+            .iter()
+            .filter(|stat| stat.pid == self.pid() || stat.ppid == self.pid());
+        own.map(|stat| stat.state).collect()
+    }
+}
+
+impl Drop for Family {
+    fn drop(&mut self) {
+        let own: Vec<i32> = tree::all()
+            .iter()
+            .filter(|stat| stat.pid == self.pid() || stat.ppid == self.pid())
+            .map(|stat| stat.pid)
+            .collect();
+        for process in own.into_iter().filter_map(Identity::of) {
+            let _ = process.signal(rustix::process::Signal::KILL);
+        }
+        let _ = self.0.wait();
+    }
+}
+
+fn command(pattern: &str) -> Which {
+    Which::Command(pattern.to_owned())
+}
+
+/// A way back as a watchdog reads it.
+fn reread(undo: &Undo) -> Undo {
+    serde_json::from_str(&serde_json::to_string(undo).unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn a_process_and_its_children_stand_still_and_go_on() {
+    let family = Family::start("still-48127");
+    let fault = ProcessFault::new(command("still-48127"), ProcessAct::Pause);
+    let undo = fault.prepare().await.unwrap();
+    assert_eq!(family.states(), "SSS");
+    let done = fault.inject(&undo).await.unwrap();
+    assert_eq!(done.proof, Proof::Seen);
+    assert_eq!(
+        done.said,
+        format!("process {} and 2 descendants stand still", family.pid())
+    );
+    assert_eq!(family.states(), "TTT");
+    let refused = fault.prepare().await.unwrap_err().to_string();
+    assert!(refused.contains("stands still already"), "{refused}");
+    let undo = reread(&undo);
+    assert_eq!(undo.revert().await.unwrap().proof, Proof::Seen);
+    assert_eq!(family.states(), "SSS");
+    undo.revert().await.unwrap();
+    assert_eq!(family.states(), "SSS");
+}
+
+#[tokio::test]
+async fn children_go_on_when_their_parent_died_while_it_stood_still() {
+    let family = Family::start("orphans-48127");
+    let fault = ProcessFault::new(command("orphans-48127"), ProcessAct::Pause);
+    let undo = fault.prepare().await.unwrap();
+    fault.inject(&undo).await.unwrap();
+    let Undo::Process(ProcessUndo::Pause { root, descendants }) = &undo else {
+        panic!("{undo:?}");
+    };
+    root.signal(rustix::process::Signal::KILL).unwrap();
+    tree::gone(&[*root]).await.unwrap();
+    undo.revert().await.unwrap();
+    for child in descendants {
+        assert_ne!(child.stat().unwrap().state, 'T');
+        child.signal(rustix::process::Signal::KILL).unwrap();
+    }
+    drop(family);
+}
+
+#[tokio::test]
+async fn a_number_that_another_process_has_now_is_not_touched() {
+    let family = Family::start("another-48127");
+    let true_one = Identity::of(family.pid()).unwrap();
+    let earlier = Identity {
+        start: true_one.start - 1,
+        ..true_one
+    };
+    assert!(!earlier.signal(rustix::process::Signal::KILL).unwrap());
+    assert!(true_one.lives() && !earlier.lives());
+    let undo = ProcessUndo::Pause {
+        root: earlier,
+        descendants: Vec::new(),
+    };
+    tree::stop(true_one).await.unwrap();
+    undo.revert().await.unwrap();
+    assert_eq!(family.states(), "TTT");
+}
+
+#[tokio::test]
+async fn what_is_killed_is_started_again_and_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("pid");
+    let family = Family::start("killed-48127");
+    std::fs::write(&file, format!("{}\nmore\n", family.pid())).unwrap();
+    let script = format!(
+        "echo $$ > {0}.new; mv {0}.new {0}; exec sleep 300",
+        file.display()
+    );
+    let words = ["sh", "-c", &script].map(crate::profile::secret::Text::plain);
+    let restart = crate::profile::model::CommandLine {
+        words: words.to_vec(),
+        ..Default::default()
+    };
+    let act = ProcessAct::Kill {
+        restart: Some(restart),
+        within: Duration::from_secs(20),
+    };
+    let fault = ProcessFault::new(Which::PidFile(file.clone()), act);
+    let undo = fault.prepare().await.unwrap();
+    // Nothing was done yet: there is nothing to bring back.
+    let said = undo.revert().await.unwrap().said;
+    assert!(said.ends_with("was not killed"), "{said}");
+    let done = fault.inject(&undo).await.unwrap();
+    assert!(
+        done.said.ends_with("and 2 descendants are gone"),
+        "{}",
+        done.said
+    );
+    let undo = reread(&undo);
+    assert_eq!(undo.revert().await.unwrap().proof, Proof::Seen);
+    let second = find::one(&Which::PidFile(file.clone())).await.unwrap();
+    assert_ne!(second.pid, family.pid());
+    // In a session of its own.
+    assert_eq!(second.stat().unwrap().session, second.pid);
+    undo.revert().await.unwrap();
+    assert_eq!(find::one(&Which::PidFile(file)).await, Ok(second));
+    second.signal(rustix::process::Signal::KILL).unwrap();
+}
+
+#[tokio::test]
+async fn what_nobody_starts_again_is_an_error() {
+    let _family = Family::start("forever-48127");
+    let act = ProcessAct::Kill {
+        restart: None,
+        within: Duration::from_millis(200),
+    };
+    let fault = ProcessFault::new(command("forever-48127"), act);
+    let undo = fault.prepare().await.unwrap();
+    fault.inject(&undo).await.unwrap();
+    let why = undo.revert().await.unwrap_err().to_string();
+    assert!(
+        why.starts_with("nothing has started it again: no process"),
+        "{why}"
+    );
+}
+
+#[tokio::test]
+async fn stormdeck_its_ancestors_and_the_first_process_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("pid");
+    for pid in [std::process::id(), std::os::unix::process::parent_id(), 1] {
+        std::fs::write(&file, pid.to_string()).unwrap();
+        let why = find::one(&Which::PidFile(file.clone())).await.unwrap_err();
+        assert!(why.0.ends_with("it is not touched"), "{why}");
+    }
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let why = find::one(&Which::Port(port)).await.unwrap_err();
+    assert!(why.0.ends_with("it is not touched"), "{why}");
+    drop(listener);
+    let why = find::one(&Which::Port(port)).await.unwrap_err();
+    assert!(
+        why.0.starts_with("no process of this machine listens"),
+        "{why}"
+    );
+}
+
+#[tokio::test]
+async fn a_name_that_fits_two_processes_is_refused() {
+    let _families = [Family::start("twin-48127"), Family::start("twin-48127")];
+    let why = find::one(&command("twin-48127")).await.unwrap_err();
+    assert!(why.0.contains("fits 2 processes"), "{why}");
+    let why = find::one(&command("nobody-at-all-48127"))
+        .await
+        .unwrap_err();
+    assert!(why.0.starts_with("no process"), "{why}");
+}
