@@ -1,6 +1,7 @@
 //! From the faults of a profile to drivers: one line for each kind.
 
 use super::driver::{Driver, FaultError};
+use super::proxy::Proxies;
 use crate::profile::Profile;
 use crate::profile::model::FaultDriver;
 
@@ -8,14 +9,17 @@ use crate::profile::model::FaultDriver;
 ///
 /// # Errors
 /// With every fault that cannot be made ready, not only the first: a port that is taken, a regular expression.
-pub fn of(profile: &Profile) -> Result<Vec<Option<Box<dyn Driver>>>, Vec<FaultError>> {
+pub fn of(
+    profile: &Profile,
+    proxies: &Proxies,
+) -> Result<Vec<Option<Box<dyn Driver>>>, Vec<FaultError>> {
     let mut mistakes = Vec::new();
     let mut drivers = Vec::new();
-    for fault in &profile.faults {
+    for (index, fault) in profile.faults.iter().enumerate() {
         let driver: Result<Option<Box<dyn Driver>>, FaultError> = match &fault.driver {
             FaultDriver::Group { .. } => Ok(None),
-            FaultDriver::Proxy { .. }
-            | FaultDriver::Toxiproxy { .. }
+            FaultDriver::Proxy { .. } => Ok(proxies.driver(index)),
+            FaultDriver::Toxiproxy { .. }
             | FaultDriver::Http { .. }
             | FaultDriver::Exec { .. }
             | FaultDriver::Process { .. }

@@ -16,5 +16,6 @@
 
 pub mod driver;
 pub mod drivers;
+pub mod proxy;
 pub mod sealed;
 pub mod undo;
