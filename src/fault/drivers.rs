@@ -5,54 +5,26 @@ use super::exec::Exec;
 use super::http::Http;
 use super::network::NetworkFault;
 use super::process::ProcessFault;
+use super::proxy::Proxies;
 use super::stress::StressFault;
 use super::toxiproxy::Toxiproxy;
 use crate::profile::Profile;
-use crate::profile::model::FaultDriver;
+use crate::profile::model::{Fault, FaultDriver};
 
-/// A driver for each fault of a profile, by index; none for a group, whose members have their own.
+/// A driver, or none for a group, whose members have their own.
+pub type Made = Option<Box<dyn Driver>>;
+
+/// A driver for each fault of a profile, by index.
 ///
 /// # Errors
-/// With every fault that cannot be made ready, not only the first: a port that is taken, a regular expression.
-pub fn of(profile: &Profile) -> Result<Vec<Option<Box<dyn Driver>>>, Vec<FaultError>> {
+/// With every fault that cannot be made ready, not only the first.
+pub fn of(profile: &Profile, proxies: &Proxies) -> Result<Vec<Made>, Vec<FaultError>> {
     let mut mistakes = Vec::new();
     let mut drivers = Vec::new();
-    for fault in &profile.faults {
-        let driver: Result<Option<Box<dyn Driver>>, FaultError> = match &fault.driver {
-            FaultDriver::Group { .. } => Ok(None),
-            FaultDriver::Exec {
-                inject,
-                revert,
-                check,
-            } => Exec::new([inject, revert], check.as_ref(), &profile.secrets)
-                .map(|driver| Some(boxed(driver))),
-            FaultDriver::Http {
-                inject,
-                revert,
-                check,
-            } => {
-                let driver = Http::new(profile, [inject, revert], check.as_ref());
-                Ok(Some(boxed(driver)))
-            }
-            FaultDriver::Toxiproxy { api, proxy, toxics } => {
-                let driver = Toxiproxy::new(profile, api, proxy, toxics);
-                Ok(Some(boxed(driver)))
-            }
-            FaultDriver::Process { which, act } => Ok(Some(Box::new(ProcessFault::new(
-                which.clone(),
-                act.clone(),
-            )))),
-            FaultDriver::Stress(stress) => StressFault::new(stress.clone(), fault.max)
-                .map(|driver| Some(Box::new(driver) as Box<dyn Driver>)),
-            FaultDriver::Network(network) => Ok(Some(Box::new(NetworkFault::new(network.clone())))),
-            FaultDriver::Proxy { .. } => Err(FaultError(format!(
-                "fault `{}`: this kind has no driver yet",
-                fault.name
-            ))),
-        };
-        match driver {
+    for (index, fault) in profile.faults.iter().enumerate() {
+        match make(profile, proxies, index, fault) {
             Ok(driver) => drivers.push(driver),
-            Err(error) => mistakes.push(error),
+            Err(why) => mistakes.push(FaultError(format!("fault `{}`: {why}", fault.name))),
         }
     }
     if mistakes.is_empty() {
@@ -62,6 +34,38 @@ pub fn of(profile: &Profile) -> Result<Vec<Option<Box<dyn Driver>>>, Vec<FaultEr
     }
 }
 
-fn boxed(driver: impl Driver + 'static) -> Box<dyn Driver> {
-    Box::new(driver)
+fn make(
+    profile: &Profile,
+    proxies: &Proxies,
+    index: usize,
+    fault: &Fault,
+) -> Result<Made, FaultError> {
+    Ok(match &fault.driver {
+        FaultDriver::Group { .. } => None,
+        FaultDriver::Proxy { .. } => proxies.driver(index),
+        FaultDriver::Toxiproxy { api, proxy, toxics } => {
+            boxed(Toxiproxy::new(profile, api, proxy, toxics))
+        }
+        FaultDriver::Http {
+            inject,
+            revert,
+            check,
+        } => boxed(Http::new(profile, [inject, revert], check.as_ref())),
+        FaultDriver::Exec {
+            inject,
+            revert,
+            check,
+        } => boxed(Exec::new(
+            [inject, revert],
+            check.as_ref(),
+            &profile.secrets,
+        )?),
+        FaultDriver::Process { which, act } => boxed(ProcessFault::new(which.clone(), act.clone())),
+        FaultDriver::Stress(stress) => boxed(StressFault::new(stress.clone(), fault.max)?),
+        FaultDriver::Network(network) => boxed(NetworkFault::new(network.clone())),
+    })
+}
+
+fn boxed(driver: impl Driver + 'static) -> Made {
+    Some(Box::new(driver))
 }

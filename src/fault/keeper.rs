@@ -27,6 +27,7 @@ use tokio::task::LocalSet;
 
 use super::driver::{Done, Driver, FaultError, Touched};
 use super::drivers;
+use super::proxy::Proxies;
 use super::watchdog::BEAT;
 use crate::profile::Profile;
 use outstanding::Outstanding;
@@ -89,6 +90,9 @@ pub struct Keeper {
     seen: UnboundedReceiver<Seen>,
     begin: Option<oneshot::Sender<Guard>>,
     thread: Option<JoinHandle<()>>,
+    /// On the path of others as long as this lives, whatever becomes of the thread.
+    _proxies: Arc<Proxies>,
+    ended: bool,
 }
 
 /// Why the faults of a profile are not ready.
@@ -112,6 +116,8 @@ impl Keeper {
         let (tell, seen) = unbounded_channel();
         let (begin, guard) = oneshot::channel();
         let (ready, is_ready) = std::sync::mpsc::sync_channel(1);
+        let proxies = Arc::new(Proxies::start(profile).map_err(KeeperError::Faults)?);
+        let path = Arc::clone(&proxies);
         let profile = profile.clone();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -120,13 +126,14 @@ impl Keeper {
             .name("faults".into())
             .spawn(move || {
                 let _context = runtime.enter();
-                let drivers = match drivers::of(&profile) {
+                let drivers = match drivers::of(&profile, &path) {
                     Ok(drivers) => drivers,
                     Err(mistakes) => {
                         let _ = ready.send(Err(mistakes));
                         return;
                     }
                 };
+                drop(path);
                 let _ = ready.send(Ok(()));
                 LocalSet::new().block_on(&runtime, serve(&profile, drivers, guard, ordered, tell));
             })?;
@@ -136,6 +143,8 @@ impl Keeper {
                 seen,
                 begin: Some(begin),
                 thread: Some(thread),
+                _proxies: proxies,
+                ended: false,
             }),
             Ok(Err(mistakes)) => Err(KeeperError::Faults(mistakes)),
             Err(_) => Err(io::Error::other("it ended at once").into()),
@@ -156,9 +165,20 @@ impl Keeper {
         }
     }
 
-    /// What happened next; `None` when the thread is gone, as after [`Keeper::close`].
+    /// What happened next; `None`, once, when the thread is gone, as after [`Keeper::close`]. After that nothing happens any
+    /// more.
     pub async fn seen(&mut self) -> Option<Seen> {
-        self.seen.recv().await
+        if self.ended {
+            return std::future::pending().await;
+        }
+        let seen = self.seen.recv().await;
+        self.ended = seen.is_none();
+        seen
+    }
+
+    /// Whether its thread is gone, and [`Keeper::seen`] has said so.
+    pub fn has_ended(&self) -> bool {
+        self.ended
     }
 
     /// Takes no more orders. What is broken is brought back; [`Keeper::seen`] tells of it, then ends.

@@ -28,6 +28,7 @@ mod leftover;
 pub mod network;
 pub mod process;
 pub mod program;
+pub mod proxy;
 pub mod recover;
 mod run;
 pub mod said;

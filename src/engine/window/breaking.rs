@@ -94,7 +94,6 @@ impl Window {
     /// Takes in what the keeper saw. A keeper that is gone has panicked; what it held is the watchdog's.
     pub(super) fn on_seen(&mut self, seen: Option<Seen>) {
         let Some(Seen { fault, at, what }) = seen else {
-            self.keeper = None;
             let text = "the thread that keeps the faults has panicked: its watchdog brings back what is on";
             self.warn(text.into());
             return;
@@ -205,7 +204,9 @@ impl Window {
             keeper.close();
         }
         let until = tokio::time::Instant::now() + PATIENCE;
-        while let Some(keeper) = &mut self.keeper {
+        while let Some(keeper) = &mut self.keeper
+            && !keeper.has_ended()
+        {
             tokio::select! {
                 seen = keeper.seen() => match seen {
                     Some(seen) => self.on_seen(Some(seen)),

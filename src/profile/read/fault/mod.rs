@@ -36,9 +36,10 @@ pub(super) fn read_all(top: &mut Table<'_, '_>) -> (Vec<Fault>, Names) {
     let mut keys = Keys::default();
     let mut faults = Vec::new();
     let mut groups = Vec::new();
+    let mut listens = proxy::Listens::default();
     if let Some(node) = top.take("fault") {
         for table in node.tables("a fault") {
-            let (fault, group) = read(table, &mut names, &mut keys);
+            let (fault, group) = read(table, &mut names, &mut keys, &mut listens);
             groups.extend(group.map(|members| (faults.len(), members)));
             faults.push(fault);
         }
@@ -54,6 +55,7 @@ fn read<'c, 'a>(
     mut owned: Table<'c, 'a>,
     names: &mut Names,
     keys: &mut Keys,
+    listens: &mut proxy::Listens,
 ) -> (Fault, Option<Vec<Node<'c, 'a>>>) {
     let table = &mut owned;
     let name = names.read(table);
@@ -63,7 +65,7 @@ fn read<'c, 'a>(
     let mut members = None;
     let fault = Fault {
         key: keys.read(table, &name),
-        driver: driver(table, &mut members),
+        driver: driver(table, &mut members, listens),
         max: table.cx.scaled(max),
         recover_within: scaled(table.positive("recover_within"), table.cx),
         detect: table.string("detect"),
@@ -78,6 +80,7 @@ fn read<'c, 'a>(
 fn driver<'c, 'a>(
     table: &mut Table<'c, 'a>,
     members: &mut Option<Vec<Node<'c, 'a>>>,
+    listens: &mut proxy::Listens,
 ) -> FaultDriver {
     let mut ways: Vec<Node<'c, 'a>> = WAYS.iter().filter_map(|key| table.take(key)).collect();
     if let [first, second, ..] = &ways[..] {
@@ -113,8 +116,10 @@ fn driver<'c, 'a>(
         }
     }
     match (key, &way) {
-        ("proxy", Some(node)) => proxy::read(node, toxic::read_all(table, toxics)),
-        ("toxiproxy", Some(node)) => toxiproxy::read(node, toxic::read_all(table, toxics)),
+        ("proxy", Some(node)) => proxy::read(node, toxic::read_all(table, toxics), listens),
+        ("toxiproxy", Some(node)) => {
+            toxiproxy::read(node, toxic::read_for_toxiproxy(table, toxics))
+        }
         ("http", Some(node)) => http::read(node),
         ("process", Some(node)) => process::read(node),
         ("stress", Some(node)) => stress::read(node),

@@ -1,29 +1,92 @@
 //! `proxy = { listen, upstream }`: the built-in TCP proxy.
 
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
 use super::super::check;
 use super::super::table::Node;
+use crate::profile::diagnostic::Diagnostic;
 use crate::profile::model::{FaultDriver, Toxic};
 use crate::profile::secret::Text;
 
-pub(super) fn read(node: &Node<'_, '_>, toxics: Vec<Toxic>) -> FaultDriver {
-    let mut driver = (String::new(), String::new());
+/// The proxies of a profile so far: where each forwards to. Faults with the same `listen` share one.
+#[derive(Default)]
+pub(super) struct Listens(HashMap<SocketAddr, String>);
+
+pub(super) fn read(node: &Node<'_, '_>, toxics: Vec<Toxic>, listens: &mut Listens) -> FaultDriver {
+    let (mut listen, mut upstream) = (None, None);
     if let Some(mut table) = node.table("`proxy`") {
-        if let Some(node) = table.need("listen")
-            && let Some((_, address)) = check::host_port(&node)
-        {
-            driver.0 = address;
-        }
+        listen = table.need("listen").and_then(|node| {
+            let (host, text) = check::host_port(&node)?;
+            Some((local(&node, &host, &text)?, text))
+        });
         if let Some(node) = table.need("upstream")
-            && let Some((host, address)) = check::host_port(&node)
+            && let Some((host, text)) = check::host_port(&node)
         {
             check::allowed(&node, &host, &Text::default());
-            driver.1 = address;
+            if ends_in_zero(&text) {
+                node.wrong("nothing listens on port 0");
+            }
+            if let Some((listen, _)) = listen {
+                lead_on(&node, listen, &text, listens);
+            }
+            upstream = Some(text);
         }
         table.finish();
     }
     FaultDriver::Proxy {
-        listen: driver.0,
-        upstream: driver.1,
+        listen: listen.map(|(_, text)| text).unwrap_or_default(),
+        upstream: upstream.unwrap_or_default(),
         toxics,
+    }
+}
+
+fn ends_in_zero(address: &str) -> bool {
+    let port = address.rsplit_once(':').map(|(_, port)| port.parse());
+    port == Some(Ok(0_u16))
+}
+
+/// An address of this machine, as far as that can be told without asking it.
+fn local(node: &Node<'_, '_>, host: &str, text: &str) -> Option<SocketAddr> {
+    let address: Option<IpAddr> = match host {
+        "localhost" => Some(Ipv4Addr::LOCALHOST.into()),
+        host => host.parse().ok(),
+    };
+    let Some(address) = address else {
+        node.cx.report(
+            Diagnostic::new(
+                format!("`{text}` is not an address of this machine"),
+                node.place(),
+            )
+            .help("a proxy listens on an address, not a name: `127.0.0.1:15432`"),
+        );
+        return None;
+    };
+    if ends_in_zero(text) {
+        node.wrong("a proxy on port 0 would listen where nobody looks for it; name a port");
+        return None;
+    }
+    let port = text.rsplit_once(':')?.1.parse().ok()?;
+    Some(SocketAddr::new(address, port))
+}
+
+/// Notes a proxy that leads to two places, or to itself.
+fn lead_on(node: &Node<'_, '_>, listen: SocketAddr, upstream: &str, listens: &mut Listens) {
+    let itself = upstream.parse() == Ok(listen)
+        || upstream.parse::<SocketAddr>().is_err()
+            && listen.ip().is_loopback()
+            && upstream == format!("localhost:{}", listen.port());
+    if itself {
+        node.wrong("this proxy would forward to itself");
+    }
+    let known = listens.0.entry(listen).or_insert_with(|| upstream.into());
+    if known != upstream {
+        node.cx.report(
+            Diagnostic::new(
+                format!("the proxy on {listen} already forwards to `{known}`"),
+                node.place(),
+            )
+            .help("faults with the same `listen` share a proxy, so they have the same `upstream`"),
+        );
     }
 }

@@ -1,9 +1,27 @@
 //! `toxics`: what a proxy does to connections.
 
+use super::super::check;
 use super::super::table::{Node, Table};
 use crate::profile::diagnostic::Diagnostic;
-use crate::profile::model::{Toxic, ToxicKind};
+use crate::profile::model::{Down, Requests, Toxic, ToxicKind};
 use crate::profile::units::Ratio;
+
+/// The keys of which one says what a toxic does: first those that Toxiproxy has too, then our own.
+const KINDS: [&str; 10] = [
+    "latency",
+    "bandwidth",
+    "slow_close",
+    "timeout",
+    "reset_peer",
+    "slicer",
+    "limit_data",
+    "down",
+    "status",
+    "delay",
+];
+
+/// How many of them Toxiproxy has.
+const TOXIPROXY: usize = 7;
 
 /// The list of toxics of a fault that needs one.
 pub(super) fn read_all(table: &Table<'_, '_>, toxics: Option<Node<'_, '_>>) -> Vec<Toxic> {
@@ -14,15 +32,52 @@ pub(super) fn read_all(table: &Table<'_, '_>, toxics: Option<Node<'_, '_>>) -> V
     toxics.iter().filter_map(toxic).collect()
 }
 
+/// The same for a Toxiproxy server, which has fewer kinds.
+pub(super) fn read_for_toxiproxy(
+    table: &Table<'_, '_>,
+    toxics: Option<Node<'_, '_>>,
+) -> Vec<Toxic> {
+    let place = toxics.as_ref().map(Node::place);
+    let read = read_all(table, toxics);
+    for toxic in &read {
+        let name = toxic.kind.name();
+        if !KINDS[..TOXIPROXY].contains(&name) {
+            table.cx.wrong(
+                place.clone().unwrap_or_default(),
+                format!("Toxiproxy has no toxic `{name}`; the built-in `proxy` has"),
+            );
+        }
+    }
+    read
+}
+
 fn toxic(node: &Node<'_, '_>) -> Option<Toxic> {
     let mut table = node.table("a toxic")?;
     let kind = kind(&mut table);
-    let toxicity = table.parse("toxicity").unwrap_or(Ratio(1.0));
-    let upstream = table.boolean("upstream").unwrap_or(false);
+    let toxicity = table.take("toxicity");
+    let share = toxicity
+        .as_ref()
+        .and_then(Node::parse)
+        .unwrap_or(Ratio(1.0));
+    let upstream = table.take("upstream");
+    if let (Some(node), Some(kind)) = (&toxicity, &kind)
+        && let ToxicKind::Down(Down::Refuse | Down::Drain) = kind
+        && share.0 < 1.0
+    {
+        node.wrong("a port is closed to everyone: without `toxicity`, or with `down = \"reset\"`");
+    }
+    if let (Some(node), Some(kind)) = (&upstream, &kind)
+        && let ToxicKind::Down(_) | ToxicKind::HttpStatus { .. } | ToxicKind::HttpDelay { .. } =
+            kind
+    {
+        let message = format!("`{}` has no direction", kind.name());
+        node.cx.wrong(node.key_place.clone(), message);
+    }
+    let upstream = upstream.and_then(|node| node.boolean()).unwrap_or(false);
     table.finish();
     Some(Toxic {
         kind: kind?,
-        toxicity,
+        toxicity: share,
         upstream,
     })
 }
@@ -30,17 +85,11 @@ fn toxic(node: &Node<'_, '_>) -> Option<Toxic> {
 /// The one key that names the kind, and the attributes that go with it.
 fn kind(table: &mut Table<'_, '_>) -> Option<ToxicKind> {
     let mut kinds = Vec::new();
-    for key in [
-        "latency",
-        "bandwidth",
-        "slow_close",
-        "timeout",
-        "reset_peer",
-        "slicer",
-        "limit_data",
-    ] {
-        if let Some(node) = table.take(key) {
-            kinds.push(node);
+    for key in KINDS {
+        // With a slicer, `delay` is the time between its pieces.
+        let sliced = key == "delay" && kinds.iter().any(|node: &Node<'_, '_>| node.key == "slicer");
+        if !sliced {
+            kinds.extend(table.take(key));
         }
     }
     if let [_, second, ..] = &kinds[..] {
@@ -51,7 +100,8 @@ fn kind(table: &mut Table<'_, '_>) -> Option<ToxicKind> {
     }
     let Some(node) = kinds.into_iter().next() else {
         table.missing(
-            "latency`, `bandwidth`, `slow_close`, `timeout`, `reset_peer`, `slicer` or `limit_data",
+            "latency`, `bandwidth`, `slow_close`, `timeout`, `reset_peer`, `slicer`, `limit_data`, `down`, `status` \
+             or `delay",
         );
         return None;
     };
@@ -73,10 +123,62 @@ fn kind(table: &mut Table<'_, '_>) -> Option<ToxicKind> {
             timeout: node.duration()?,
         },
         "slicer" => slicer(&node, table)?,
-        _ => ToxicKind::LimitData {
+        "limit_data" => ToxicKind::LimitData {
             bytes: node.bytes()?,
         },
+        "down" => ToxicKind::Down(down(&node)?),
+        // After the attributes, so that they are known even when the status or the delay is wrong.
+        "status" => {
+            let requests = requests(table);
+            ToxicKind::HttpStatus {
+                status: u16::try_from(node.integer(200..=599)?).ok()?,
+                requests,
+            }
+        }
+        _ => {
+            let requests = requests(table);
+            ToxicKind::HttpDelay {
+                delay: node.positive()?,
+                requests,
+            }
+        }
     })
+}
+
+fn down(node: &Node<'_, '_>) -> Option<Down> {
+    match node.string()?.as_str() {
+        "refuse" => Some(Down::Refuse),
+        "reset" => Some(Down::Reset),
+        "hang" => Some(Down::Hang),
+        "drain" => Some(Down::Drain),
+        other => {
+            node.wrong(format!(
+                "`{other}` is not a way to be down; write `refuse`, `reset`, `hang` or `drain`"
+            ));
+            None
+        }
+    }
+}
+
+/// `path` and `method`.
+fn requests(table: &mut Table<'_, '_>) -> Requests {
+    let path = table.take("path").and_then(|node| {
+        let path = node.string()?;
+        if !path.starts_with(['/', '*']) {
+            node.wrong(format!(
+                "`{path}` matches no path; begin it with `/`, or with `*` for anything"
+            ));
+        }
+        Some(path)
+    });
+    let method = table.take("method").and_then(|node| {
+        let method = node.string()?;
+        if !check::is_token(&method) {
+            node.wrong(format!("`{method}` is not a method"));
+        }
+        Some(method.to_ascii_uppercase())
+    });
+    Requests { path, method }
 }
 
 fn slicer(node: &Node<'_, '_>, table: &mut Table<'_, '_>) -> Option<ToxicKind> {
