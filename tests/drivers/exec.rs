@@ -109,6 +109,17 @@ fn a_program_that_fails_says_how_and_the_end_of_what_it_said() {
 }
 
 #[test]
+fn a_script_goes_by_what_it_is_for() {
+    let dir = TempDir::new().unwrap();
+    let script = "'''\nset -eu\necho no luck\nexit 2\n'''";
+    let fault = format!("inject = {script}\nrevert = [\"true\"]\nshell = true");
+    let stage = Stage::new(&fault, dir.path(), &[]);
+    let undo = stage.prepare().unwrap();
+    let why = stage.inject(&undo).unwrap_err().to_string();
+    assert_eq!(why, "the script `inject` ended with status 2: no luck");
+}
+
+#[test]
 fn a_program_that_hangs_is_killed_with_all_its_children_at_the_limit() {
     let dir = TempDir::new().unwrap();
     // Neither it nor its child listens to SIGTERM.
