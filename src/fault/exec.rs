@@ -50,9 +50,9 @@ impl Exec {
         secrets: &Secrets,
     ) -> Result<Self, FaultError> {
         Ok(Self {
-            inject: Program::of(inject)?,
-            revert: Program::of(revert)?,
-            check: check.map(Program::of).transpose()?,
+            inject: Program::of("inject", inject)?,
+            revert: Program::of("revert", revert)?,
+            check: check.map(|check| Program::of("check", check)).transpose()?,
             hidden: Hidden::from(secrets),
             injecting: RefCell::default(),
         })

@@ -28,6 +28,8 @@ const NOT_RUN: [i32; 2] = [126, 127];
 /// A program to run, complete in itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Program {
+    /// The key of the profile: `revert`.
+    role: String,
     /// The program and its arguments; with `shell`, one line for `sh -c`.
     words: Vec<Sealed>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -41,17 +43,18 @@ pub struct Program {
 }
 
 impl Program {
-    /// From a profile.
+    /// From a profile, where it is the value of this key.
     ///
     /// # Errors
     /// When the working directory cannot be told.
-    pub fn of(line: &CommandLine) -> Result<Self, FaultError> {
+    pub fn of(role: &str, line: &CommandLine) -> Result<Self, FaultError> {
         let dir = line.dir.as_deref().unwrap_or(Path::new("."));
         let dir = std::path::absolute(dir).map_err(|error| {
             FaultError(format!("the working directory cannot be told: {error}"))
         })?;
         let env = line.env.iter();
         Ok(Self {
+            role: role.to_owned(),
             words: line.words.iter().map(Sealed::from).collect(),
             shell: line.shell,
             env: env.map(|(k, v)| (k.clone(), Sealed::from(v))).collect(),
@@ -65,16 +68,15 @@ impl Program {
         Duration::from_millis(self.limit)
     }
 
-    /// As a person would write it; a script by its first line.
-    pub fn shown(&self) -> String {
+    /// As a person would write it, for a sentence; a script by what it is for.
+    fn shown(&self) -> String {
         let words: Vec<&str> = self.words.iter().map(Sealed::shown).collect();
         let text = words.join(" ");
-        let mut lines = text.trim().lines();
-        let first = lines.next().unwrap_or_default().trim();
-        if lines.next().is_some() {
-            format!("{first} …")
+        let text = text.trim();
+        if text.contains('\n') {
+            format!("the script `{}`", self.role)
         } else {
-            first.to_owned()
+            format!("`{text}`")
         }
     }
 
@@ -111,7 +113,7 @@ impl Program {
     }
 
     fn fails(&self, why: &str) -> FaultError {
-        FaultError(format!("`{}` cannot be run: {why}", self.shown()))
+        FaultError(format!("{} cannot be run: {why}", self.shown()))
     }
 
     fn command(&self, mark: Option<&str>) -> Result<Command, FaultError> {
@@ -173,7 +175,7 @@ impl Program {
             said if said.is_empty() => String::new(),
             said => format!(": {said}"),
         };
-        Err(FaultError(format!("`{}` {how}{quote}", self.shown())))
+        Err(FaultError(format!("{} {how}{quote}", self.shown())))
     }
 
     /// Runs it to its end, and gives what it said.

@@ -4,15 +4,15 @@
 //! be a fault that nobody asked for. Toxics come one after the other instead, within milliseconds. Their names are ours
 //! and never used again, so the way back removes these and no others, whoever else works on the proxy.
 
+mod api;
+
 use std::time::Duration;
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use super::ask::{Answer, Asker};
+use self::api::{Api, Listed, Place};
 use super::driver::{Doing, Done, Driver, FaultError, Proof};
 use super::hidden::Hidden;
 use super::sealed::Sealed;
@@ -23,9 +23,6 @@ use crate::profile::secret::Text;
 
 /// What the names of our toxics begin with.
 const PREFIX: &str = "stormdeck";
-
-/// The limit on one exchange.
-const LIMIT: Duration = Duration::from_secs(5);
 
 /// The limit on a way back: removing a `reset_peer` blocks the whole API for seconds.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -39,18 +36,6 @@ pub struct Toxiproxy {
     toxics: Vec<Toxic>,
 }
 
-/// Which proxy of which server.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Place {
-    api: Sealed,
-    proxy: String,
-    /// `allow_hosts` of the profile.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    allow: Vec<String>,
-    #[serde(default, skip_serializing_if = "Hidden::is_empty")]
-    hidden: Hidden,
-}
-
 /// The way back.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Way {
@@ -60,25 +45,6 @@ pub struct Way {
     ours: Vec<String>,
     /// Whether the proxy was enabled.
     enabled: bool,
-}
-
-/// A proxy, as the API tells of it.
-#[derive(Debug, Deserialize)]
-struct State {
-    enabled: bool,
-    #[serde(default)]
-    toxics: Vec<Listed>,
-}
-
-/// A toxic, as the API has it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Listed {
-    name: String,
-    #[serde(rename = "type")]
-    kind: String,
-    stream: String,
-    toxicity: f32,
-    attributes: Map<String, Value>,
 }
 
 impl Toxiproxy {
@@ -254,131 +220,6 @@ impl Way {
 
     fn is_ours(&self, toxic: &Listed) -> bool {
         self.ours.contains(&toxic.name)
-    }
-}
-
-/// The API of a server, as far as it is about one proxy.
-struct Api<'a> {
-    asker: Asker,
-    at: &'a Place,
-}
-
-/// What a server says when it refuses; labelled as text, it is JSON.
-#[derive(Deserialize)]
-struct Refusal {
-    #[serde(alias = "title")]
-    error: String,
-}
-
-impl<'a> Api<'a> {
-    fn of(at: &'a Place) -> Result<Self, FaultError> {
-        Ok(Self {
-            asker: Asker::new(&at.allow, at.hidden.redactor())?,
-            at,
-        })
-    }
-
-    /// A sentence that says where.
-    fn wrong(&self, why: &str) -> FaultError {
-        let (api, proxy) = (self.at.api.shown(), &self.at.proxy);
-        FaultError(format!("the proxy `{proxy}` of {api}: {why}"))
-    }
-
-    async fn ask(
-        &self,
-        method: &str,
-        below: &[&str],
-        body: Option<String>,
-    ) -> Result<Answer, FaultError> {
-        let api = self.at.api.open()?;
-        let mut path = String::from("/proxies");
-        for part in [&self.at.proxy[..]].iter().chain(below) {
-            path.push('/');
-            path.extend(utf8_percent_encode(part, NON_ALPHANUMERIC));
-        }
-        let on = |base: &str| format!("{}{path}", base.trim_end_matches('/'));
-        let url = Text::with_secret(on(api.reveal()), on(api.shown()));
-        let fill = |request: reqwest::RequestBuilder| {
-            Ok(match body {
-                Some(body) => request
-                    .header(reqwest::header::CONTENT_TYPE, "application/json")
-                    .body(body),
-                None => request,
-            })
-        };
-        self.asker
-            .ask(method, &Sealed::from(&url), LIMIT, fill)
-            .await
-    }
-
-    fn refused(&self, answer: &Answer) -> FaultError {
-        let said = match serde_json::from_slice::<Refusal>(&answer.body) {
-            Ok(refusal) => format!(
-                "{} ({})",
-                self.asker.redactor().text(&refusal.error),
-                answer.status
-            ),
-            Err(_) => answer.described(self.asker.redactor()),
-        };
-        self.wrong(&said)
-    }
-
-    fn read<T: DeserializeOwned>(&self, answer: &Answer) -> Result<T, FaultError> {
-        if !answer.status.is_success() {
-            return Err(self.refused(answer));
-        }
-        serde_json::from_slice(&answer.body)
-            .map_err(|error| self.wrong(&format!("this is no answer of a Toxiproxy: {error}")))
-    }
-
-    /// The proxy as it is, if it is there.
-    async fn find(&self) -> Result<Option<State>, FaultError> {
-        let answer = self.ask("GET", &[], None).await?;
-        if answer.status == reqwest::StatusCode::NOT_FOUND {
-            // Another server would say so as well, in other words.
-            serde_json::from_slice::<Refusal>(&answer.body).map_err(|_| self.refused(&answer))?;
-            return Ok(None);
-        }
-        self.read(&answer).map(Some)
-    }
-
-    async fn state(&self) -> Result<State, FaultError> {
-        match self.find().await? {
-            Some(state) => Ok(state),
-            None => Err(self.wrong("the server has no proxy of this name; create it first")),
-        }
-    }
-
-    /// Adds a toxic; one of this name, which an earlier try left, becomes as it is asked for.
-    async fn put(&self, toxic: &Listed) -> Result<(), FaultError> {
-        // Written as it stands: by way of a `Value`, a toxicity of 0.3 would become 0.30000001192.
-        let asked = serde_json::to_string(toxic).map_err(FaultError::of)?;
-        let mut answer = self.ask("POST", &["toxics"], Some(asked.clone())).await?;
-        if answer.status == reqwest::StatusCode::CONFLICT {
-            answer = self
-                .ask("POST", &["toxics", &toxic.name], Some(asked))
-                .await?;
-        }
-        self.read::<Listed>(&answer).map(|_| ())
-    }
-
-    async fn remove(&self, toxic: &str) -> Result<(), FaultError> {
-        let answer = self.ask("DELETE", &["toxics", toxic], None).await?;
-        // Somebody was faster, or an earlier try came through.
-        if answer.status.is_success() || answer.status == reqwest::StatusCode::NOT_FOUND {
-            return Ok(());
-        }
-        Err(self.refused(&answer))
-    }
-
-    async fn enable(&self, enabled: bool) -> Result<(), FaultError> {
-        let answer = self
-            .ask("POST", &[], Some(json!({ "enabled": enabled }).to_string()))
-            .await?;
-        if answer.status.is_success() {
-            return Ok(());
-        }
-        Err(self.refused(&answer))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Programs that break something and bring it back.
 
 use std::fs;
-use std::os::unix::process::CommandExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -109,6 +109,17 @@ fn a_program_that_fails_says_how_and_the_end_of_what_it_said() {
 }
 
 #[test]
+fn a_script_goes_by_what_it_is_for() {
+    let dir = TempDir::new().unwrap();
+    let script = "'''\nset -eu\necho no luck\nexit 2\n'''";
+    let fault = format!("inject = {script}\nrevert = [\"true\"]\nshell = true");
+    let stage = Stage::new(&fault, dir.path(), &[]);
+    let undo = stage.prepare().unwrap();
+    let why = stage.inject(&undo).unwrap_err().to_string();
+    assert_eq!(why, "the script `inject` ended with status 2: no luck");
+}
+
+#[test]
 fn a_program_that_hangs_is_killed_with_all_its_children_at_the_limit() {
     let dir = TempDir::new().unwrap();
     // Neither it nor its child listens to SIGTERM.
@@ -181,10 +192,10 @@ fn an_injection_whose_engine_was_killed_does_not_go_on_behind_its_revert() {
     let stage = Stage::new(SWITCH, dir.path(), &[]);
     let undo = stage.prepare().unwrap();
     let written = serde_json::to_value(&undo).unwrap();
-    let start = |script: &str, head: bool| {
-        let mut command = Command::new("sh");
+    let start = |arguments: &[&str], head: bool| {
+        let mut command = Command::new(arguments[0]);
         command
-            .args(["-c", script])
+            .args(&arguments[1..])
             .env("STORMDECK_FAULT", written["mark"].as_str().unwrap())
             .stdin(Stdio::null())
             .stdout(Stdio::null());
@@ -193,24 +204,23 @@ fn an_injection_whose_engine_was_killed_does_not_go_on_behind_its_revert() {
         }
         command.spawn().unwrap()
     };
-    // As the engine had started it, and a service that such a program has made itself a daemon.
-    let mut orphan = start("trap '' TERM; while :; do sleep 1; done", true);
-    let mut service = start("exec setsid --wait sleep 1000", false);
+    // As the engine had started it, and a service that such a program started, which has made itself a daemon.
+    let script = "trap '' TERM; while :; do sleep 1; done";
+    let mut orphan = start(&["sh", "-c", script], true);
+    let mut service = start(&["setsid", "sleep", "1000"], false);
+    let name = format!("/proc/{}/comm", service.id());
     wait_for("the service", || {
-        let pid = service.id();
-        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
-        (!children.trim().is_empty()).then_some(())
+        let name = fs::read_to_string(&name).ok()?;
+        (name.trim() == "sleep").then_some(())
     });
     let waited = std::thread::spawn(move || orphan.wait().unwrap());
-    assert_eq!(stage.revert_from_disk(&undo).unwrap().proof, Proof::Seen);
-    assert!(!waited.join().unwrap().success());
-    assert!(service.try_wait().unwrap().is_none());
-    let pid = service.id();
-    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
-    let _ = Command::new("kill")
-        .args(children.split_whitespace())
-        .status();
+    let reverted = stage.revert_from_disk(&undo);
+    let served = service.try_wait().unwrap();
+    let _ = service.kill();
     let _ = service.wait();
+    assert_eq!(reverted.unwrap().proof, Proof::Seen);
+    assert_eq!(waited.join().unwrap().signal(), Some(9));
+    assert!(served.is_none(), "the service was left alone");
 }
 
 #[test]

@@ -69,6 +69,7 @@ impl Pair {
                 "-D",
                 &pair.data(1),
                 "-R",
+                "--no-sync",
                 "-c",
                 "fast",
             ],

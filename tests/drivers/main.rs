@@ -50,14 +50,15 @@ impl Stage {
     fn from(profile: &Profile) -> Self {
         let mut all = drivers::of(profile).unwrap_or_else(|errors| panic!("{errors:?}"));
         assert_eq!(all.len(), 1);
+        Self::with(all.remove(0).unwrap())
+    }
+
+    fn with(driver: Box<dyn Driver>) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .unwrap();
-        Self {
-            driver: all.remove(0).unwrap(),
-            runtime,
-        }
+        Self { driver, runtime }
     }
 
     fn prepare(&self) -> Result<Undo, FaultError> {

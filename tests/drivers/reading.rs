@@ -64,9 +64,18 @@ dir = "scripts"
 fn mistakes_in_programs_are_told() {
     insta::assert_snapshot!(
         mistakes("inject = \"rm -rf x\"\nrevert = [\"\"]\nenv = { \"A=B\" = \"x\" }\ntimeout = \"0s\"\nshel = true"),
-        @""
+        @r"
+    `inject` is a list: the program, then its arguments
+    the name of the program is empty
+    `A=B` is not the name of a variable
+    `timeout` must be longer than nothing
+    a fault has no key `shel`
+    "
     );
-    insta::assert_snapshot!(mistakes("inject = \" \"\nshell = true"), @"");
+    insta::assert_snapshot!(mistakes("inject = \" \"\nshell = true"), @r"
+    a fault needs `revert`
+    there is nothing to run
+    ");
 }
 
 #[test]
@@ -107,15 +116,36 @@ inject = [{ post = "http://prod.example.com/a" }, { json = {} }, { post = "ftp:/
 revert = { post = "http://127.0.0.1:1/{{ x }}", form = { a = "b" }, expect = { status = 99, header = "x" } }
 cheque = {}
 "#;
-    insta::assert_snapshot!(mistakes(fault), @"");
-    insta::assert_snapshot!(mistakes("http = { inject = [] }"), @"");
+    insta::assert_snapshot!(mistakes(fault), @r"
+    `prod.example.com` is not allowed: load and faults go to loopback and `allow_hosts` only
+    a request needs `get`, `post`, `put`, `patch` or `delete`
+    `ftp://127.0.0.1/` must be `http://…` or `https://…` or `embedded://…`
+    this demo service does not exist
+    the request of a fault sends a `body` or `json`
+    nothing is filled in here: the requests of a fault are always the same
+    `status` must be at least 100, not 99
+    `expect` has no key `header`
+    `http` has no key `cheque`
+    ");
+    insta::assert_snapshot!(mistakes("http = { inject = [] }"), @r"
+    `http` needs `revert`
+    `inject` is empty
+    ");
 }
 
 #[test]
 fn mistakes_about_a_toxiproxy_are_told() {
     let fault = "toxiproxy = { api = \"http://prod.example.com:8474\", prxy = \"db\" }\ntoxics = [{ bandwidth = \"10B/s\" }]";
-    insta::assert_snapshot!(mistakes(fault), @"");
-    insta::assert_snapshot!(mistakes("toxiproxy = { api = \"127.0.0.1:8474\", proxy = \"db\" }"), @"");
+    insta::assert_snapshot!(mistakes(fault), @r"
+    Toxiproxy counts a bandwidth in whole KB/s: less than `1KB/s` needs the built-in `proxy`
+    `toxiproxy` needs `proxy`
+    `prod.example.com` is not allowed: load and faults go to loopback and `allow_hosts` only
+    `toxiproxy` has no key `prxy`
+    ");
+    insta::assert_snapshot!(mistakes("toxiproxy = { api = \"127.0.0.1:8474\", proxy = \"db\" }"), @r"
+    a fault needs `toxics`
+    `127.0.0.1:8474` is not a URL
+    ");
 }
 
 #[test]

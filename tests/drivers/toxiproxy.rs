@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use stormdeck::fault::driver::Proof;
+use stormdeck::fault::toxiproxy;
+use stormdeck::profile::model::{Down, Toxic, ToxicKind};
+use stormdeck::profile::units::Ratio;
+use stormdeck::profile::{self, Options, Text};
 
 use crate::Stage;
 use crate::support::toxiproxy::Toxiproxy;
@@ -63,6 +67,27 @@ fn toxics_come_and_go_and_what_was_there_before_stays() {
     );
     let off = |asked: &crate::support::server::Asked| asked.body.contains("\"enabled\"");
     assert!(!agents.iter().any(off), "a proxy in use is not interrupted");
+}
+
+#[test]
+fn a_proxy_that_is_taken_down_is_up_again_afterwards() {
+    let server = Toxiproxy::start();
+    let before = server.db();
+    let profile = profile::load("smoke", &Options::default()).unwrap();
+    let api = Text::plain(format!("{}/", server.server.url));
+    let down = Toxic {
+        kind: ToxicKind::Down(Down::Refuse),
+        toxicity: Ratio(1.0),
+        upstream: false,
+    };
+    let driver = toxiproxy::Toxiproxy::new(&profile, &api, "db", &[down]);
+    let stage = Stage::with(Box::new(driver));
+    let undo = stage.prepare().unwrap();
+    assert_eq!(stage.inject(&undo).unwrap().proof, Proof::Seen);
+    assert_eq!(server.db()["enabled"], false);
+    assert_eq!(server.db()["toxics"], json!([]));
+    assert_eq!(stage.revert_from_disk(&undo).unwrap().proof, Proof::Seen);
+    assert_eq!(server.db(), before);
 }
 
 #[test]
