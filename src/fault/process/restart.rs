@@ -16,8 +16,10 @@ use crate::fault::program;
 use crate::fault::sealed::Sealed;
 use crate::profile::model::{CommandLine, Which};
 
-/// Between two looks at whether it is there.
-const LOOK: Duration = Duration::from_millis(50);
+/// Between the first two looks at whether it is there; then twice as long each time, since a look costs something.
+const LOOK: Duration = Duration::from_millis(25);
+/// The longest between two looks.
+const SELDOM: Duration = Duration::from_millis(400);
 
 /// A program that starts the process again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -96,6 +98,7 @@ pub(super) async fn bring_back(
     tree::gone(&[killed]).await?;
     let begun = Instant::now();
     let mut child = None;
+    let mut pause = LOOK;
     loop {
         let why = match find::one(which).await {
             Ok(found) if found != killed => {
@@ -126,7 +129,8 @@ pub(super) async fn bring_back(
                 within.as_secs()
             )));
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(pause).await;
+        pause = (2 * pause).min(SELDOM);
     }
 }
 
