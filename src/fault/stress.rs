@@ -305,6 +305,15 @@ mod tests {
     }
 
     #[test]
+    fn files_that_are_memory_are_known_as_such() {
+        assert!(!is_memory(Path::new("/proc")));
+        // Elsewhere than in most Linux systems there may be none.
+        if Path::new("/dev/shm").exists() {
+            assert!(is_memory(Path::new("/dev/shm")));
+        }
+    }
+
+    #[test]
     fn the_spare_part_is_never_taken() {
         assert!(fits("memory", 100, SPARE + 100, SPARE).is_ok());
         assert!(fits("memory", 101, SPARE + 100, SPARE).is_err());

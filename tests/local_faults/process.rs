@@ -10,7 +10,7 @@ use stormdeck::fault::process::ProcessFault;
 use stormdeck::profile::model::{CommandLine, ProcessAct, Which};
 use stormdeck::profile::secret::Text;
 
-use super::support::{free_port, wait_for};
+use super::support::{Nginx, free_port, wait_for};
 use super::{break_it, bring_back, refusal};
 
 const STORMDECK: &str = env!("CARGO_BIN_EXE_stormdeck");
@@ -124,4 +124,24 @@ fn a_limit_on_cpu_is_imposed_and_lifted_or_what_is_missing_is_said() {
     assert!(cgroup().contains("stormdeck-"), "{}", cgroup());
     bring_back(&undo);
     assert_eq!(cgroup(), before);
+}
+
+#[test]
+fn a_server_is_found_above_its_workers_and_hit_with_them() {
+    let nginx = Nginx::start();
+    let port = nginx.address.rsplit_once(':').unwrap().1.parse().unwrap();
+    let undo = break_it(&ProcessFault::new(Which::Port(port), ProcessAct::Pause));
+    assert!(!answers(port, Duration::from_millis(300)));
+    let said = bring_back(&undo).said;
+    assert!(said.ends_with("and 1 descendant go on"), "{said}");
+    assert!(answers(port, Duration::from_secs(20)));
+    let kill = ProcessAct::Kill {
+        restart: None,
+        within: Duration::from_millis(100),
+    };
+    let undo = break_it(&ProcessFault::new(Which::Port(port), kill));
+    // A worker that outlived its master would still listen.
+    assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
+    let why = super::block_on(undo.revert()).unwrap_err();
+    assert!(why.0.starts_with("nothing has started it again"), "{why}");
 }

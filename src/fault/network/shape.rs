@@ -230,7 +230,7 @@ impl Shape {
             _ => String::new(),
         };
         FaultError(format!(
-            "the kernel of this machine has no `{kind}` (its module is sch_{kind}, in Debian's package linux-image): \
+            "the kernel of this machine has no `{kind}`: \
              `modprobe sch_{kind}` loads it where it exists{instead}"
         ))
     }

@@ -257,6 +257,35 @@ mod tests {
         assert_eq!(quota(Ratio(1.0)), 100_000);
     }
 
+    /// In an ordinary directory, which takes what is written and knows nothing of it.
+    #[tokio::test]
+    async fn a_process_is_put_under_its_quota_and_sent_home() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut child = std::process::Command::new("sleep")
+            .arg("300")
+            .spawn()
+            .unwrap();
+        let root = Identity::of(child.id().cast_signed()).unwrap();
+        let home = dir.path().join("home");
+        fs::create_dir(&home).unwrap();
+        let quota = Quota {
+            dir: dir.path().join("ours"),
+            per_period: 20_000,
+            home: home.clone(),
+            elsewhere: Vec::new(),
+        };
+        assert_eq!(quota.impose(root).await, Ok(1));
+        let max = fs::read_to_string(quota.dir.join("cpu.max")).unwrap();
+        assert_eq!(max, "20000 100000");
+        assert_eq!(members(&quota.dir), Ok(vec![root.pid]));
+        // Only a real cgroup goes away while it holds files.
+        let why = quota.lift(root).await.unwrap_err();
+        assert!(why.0.starts_with("cannot remove"), "{why}");
+        assert_eq!(members(&home), Ok(vec![root.pid]));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
     #[tokio::test]
     async fn lifting_a_limit_that_is_not_there_does_no_harm() {
         let dir = tempfile::tempdir().unwrap();

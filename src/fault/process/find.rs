@@ -103,7 +103,8 @@ fn by_command(pattern: &str) -> Result<Identity, FaultError> {
     })
 }
 
-fn command_line(pid: i32) -> Option<String> {
+/// What a process was started with, as it tells it now.
+pub(super) fn command_line(pid: i32) -> Option<String> {
     let words = Process::new(pid).ok()?.cmdline().ok()?;
     (!words.is_empty()).then(|| words.join(" "))
 }

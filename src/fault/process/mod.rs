@@ -16,7 +16,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use self::cgroup::Quota;
-use self::restart::Restart;
+use self::restart::{Killed, Restart};
 pub use self::tree::Identity;
 use super::driver::{Doing, Done, Driver, FaultError, Proof};
 use super::undo::Undo;
@@ -44,6 +44,8 @@ pub enum ProcessUndo {
     Kill {
         /// The process that is killed.
         root: Identity,
+        /// A hash of its command line, which may hold a secret.
+        line: u64,
         /// How the one that takes its place is found.
         which: Which,
         /// Starts it; without one somebody else does.
@@ -75,6 +77,7 @@ impl ProcessFault {
             },
             ProcessAct::Kill { restart, within } => ProcessUndo::Kill {
                 root,
+                line: restart::hash_of_line(root),
                 which: self.which.clone(),
                 restart: restart.as_ref().map(Restart::new).transpose()?,
                 within: *within,
@@ -141,10 +144,17 @@ impl ProcessUndo {
             }
             Self::Kill {
                 root,
+                line,
                 which,
                 restart,
                 within,
-            } => restart::bring_back(*root, which, restart.as_ref(), *within).await,
+            } => {
+                let killed = Killed {
+                    process: *root,
+                    line: *line,
+                };
+                restart::bring_back(killed, which, restart.as_ref(), *within).await
+            }
             Self::Cpu { root, quota } => {
                 quota.lift(*root).await?;
                 Ok(seen(format!("{} is gone", quota.told())))

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 use tokio::process::{Child, Command};
+use xxhash_rust::xxh64::xxh64;
 
 use super::tree::{self, Identity};
 use super::{find, seen};
@@ -16,8 +17,10 @@ use crate::fault::sealed::Sealed;
 use crate::fault::tool;
 use crate::profile::model::{CommandLine, Which};
 
-/// Between two looks at whether it is there.
-const LOOK: Duration = Duration::from_millis(50);
+/// Between the first two looks at whether it is there; then twice as long each time, since a look costs something.
+const LOOK: Duration = Duration::from_millis(25);
+/// The longest between two looks.
+const SELDOM: Duration = Duration::from_millis(400);
 
 /// A program that starts the process again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -81,13 +84,49 @@ impl Restart {
     }
 }
 
+/// What was killed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Killed {
+    /// The process.
+    pub(super) process: Identity,
+    /// A hash of its command line.
+    pub(super) line: u64,
+}
+
+/// A hash of the command line of a process.
+pub(super) fn hash_of_line(process: Identity) -> u64 {
+    let line = find::command_line(process.pid).unwrap_or_default();
+    xxh64(line.as_bytes(), 0)
+}
+
+/// Whether what was found is only the program that is to start it, as `pg_ctl start -D /srv/postgres` is where
+/// `postgres` is looked for. A server that is started in the foreground is known by the command line of the killed one,
+/// or by the one that it has given itself.
+fn is_only_the_starter(
+    found: Identity,
+    child: Option<&Child>,
+    restart: Option<&Restart>,
+    killed: Killed,
+) -> bool {
+    let (Some(pid), Some(restart)) = (child.and_then(Child::id), restart) else {
+        return false;
+    };
+    if found.pid != pid.cast_signed() || hash_of_line(found) == killed.line {
+        return false;
+    }
+    let words: Vec<&str> = restart.words.iter().map(Sealed::shown).collect();
+    let line = find::command_line(found.pid).unwrap_or_default();
+    line.ends_with(&words.join(" "))
+}
+
 /// Starts what was killed, if nobody has, and waits until it is found.
 pub(super) async fn bring_back(
-    killed: Identity,
+    blow: Killed,
     which: &Which,
     restart: Option<&Restart>,
     within: Duration,
 ) -> Result<Done, FaultError> {
+    let killed = blow.process;
     if killed.lives() && !is_doomed(killed) {
         // The blow never fell; it may have been stopped for it.
         tree::wake(&[killed]).await?;
@@ -95,9 +134,13 @@ pub(super) async fn bring_back(
     }
     tree::gone(&[killed]).await?;
     let begun = Instant::now();
-    let mut child = None;
+    let mut child: Option<Child> = None;
+    let mut pause = LOOK;
     loop {
         let why = match find::one(which).await {
+            Ok(found) if is_only_the_starter(found, child.as_ref(), restart, blow) => {
+                "only that is there".to_owned()
+            }
             Ok(found) if found != killed => {
                 return Ok(seen(format!("process {} is there", found.pid)));
             }
@@ -118,7 +161,7 @@ pub(super) async fn bring_back(
         }
         if begun.elapsed() >= within {
             let by = match restart {
-                Some(restart) => format!("{} has run, but", restart.shown()),
+                Some(restart) => format!("{} was run, but", restart.shown()),
                 None => "nothing has started it again".to_owned() + ":",
             };
             return Err(FaultError(format!(
@@ -126,7 +169,8 @@ pub(super) async fn bring_back(
                 within.as_secs()
             )));
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(pause).await;
+        pause = (2 * pause).min(SELDOM);
     }
 }
 

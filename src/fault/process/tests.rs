@@ -158,6 +158,34 @@ async fn what_is_killed_is_started_again_and_found() {
 }
 
 #[tokio::test]
+async fn the_program_that_starts_it_is_not_taken_for_it() {
+    let family = Family::start("starter-48127");
+    // Its own command line fits, and it takes its time.
+    let script = "sleep 0.5; setsid sh -c 'sleep 300; : starter-48127' & sleep 1";
+    let restart = crate::profile::model::CommandLine {
+        words: ["sh", "-c", script]
+            .map(crate::profile::secret::Text::plain)
+            .to_vec(),
+        ..Default::default()
+    };
+    let act = ProcessAct::Kill {
+        restart: Some(restart),
+        within: Duration::from_secs(20),
+    };
+    let fault = ProcessFault::new(command("starter-48127"), act);
+    let undo = fault.prepare().await.unwrap();
+    fault.inject(&undo).await.unwrap();
+    undo.revert().await.unwrap();
+    let second = find::one(&command("starter-48127")).await.unwrap();
+    let line = find::command_line(second.pid).unwrap();
+    assert_eq!(line, "sh -c sleep 300; : starter-48127");
+    for process in tree::of(second).await.unwrap() {
+        process.signal(rustix::process::Signal::KILL).unwrap();
+    }
+    drop(family);
+}
+
+#[tokio::test]
 async fn what_nobody_starts_again_is_an_error() {
     let _family = Family::start("forever-48127");
     let act = ProcessAct::Kill {
