@@ -177,8 +177,8 @@ mod tests {
             let allow: Vec<String> = allow.iter().map(ToString::to_string).collect();
             let asker = Asker::new(&allow, Redactor::default()).unwrap();
             let limit = Duration::from_millis(200);
-            let asked = asker.ask("GET", &Sealed::plain(url), limit, Ok).await;
-            asked.unwrap_err().to_string()
+            let answer = asker.ask("GET", &Sealed::plain(url), limit, Ok).await;
+            answer.unwrap_err().to_string()
         };
         let refused = "it is not in allow_hosts, so nothing was sent there";
         for url in ["http://192.0.2.1/x", "http://[2001:db8::1]:80/x"] {

@@ -40,9 +40,9 @@ fn make(
     index: usize,
     fault: &Fault,
 ) -> Result<Made, FaultError> {
-    Ok(match &fault.driver {
-        FaultDriver::Group { .. } => None,
-        FaultDriver::Proxy { .. } => proxies.driver(index),
+    Ok(Some(match &fault.driver {
+        FaultDriver::Group { .. } => return Ok(None),
+        FaultDriver::Proxy { .. } => return Ok(proxies.driver(index)),
         FaultDriver::Toxiproxy { api, proxy, toxics } => {
             boxed(Toxiproxy::new(profile, api, proxy, toxics))
         }
@@ -63,9 +63,9 @@ fn make(
         FaultDriver::Process { which, act } => boxed(ProcessFault::new(which.clone(), act.clone())),
         FaultDriver::Stress(stress) => boxed(StressFault::new(stress.clone(), fault.max)?),
         FaultDriver::Network(network) => boxed(NetworkFault::new(network.clone())),
-    })
+    }))
 }
 
-fn boxed(driver: impl Driver + 'static) -> Made {
-    Some(Box::new(driver))
+fn boxed(driver: impl Driver + 'static) -> Box<dyn Driver> {
+    Box::new(driver)
 }

@@ -52,7 +52,7 @@ impl<'a> Lookup<'a> {
     }
 }
 
-/// The value of a secret that the environment of this process holds, as [`Lookup::secret`] finds it.
+/// The value of a secret that the environment of this process holds, as a profile finds it.
 ///
 /// # Errors
 /// A sentence, with what to do, when it does not hold it.

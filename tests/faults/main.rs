@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 #[path = "../control/window.rs"]
+#[allow(dead_code, reason = "it has a profile of its own")]
 mod window;
 
 mod drills;

@@ -71,7 +71,7 @@ fn one_at_a_time_unless_a_person_insists() {
     assert_eq!(
         events(&records, "fault")
             .into_iter()
-            .filter(|it| forced(&it))
+            .filter(|it| forced(it))
             .count(),
         1
     );
