@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use stormdeck::fault::driver::{Done, Driver, FaultError};
 use stormdeck::fault::drivers;
+use stormdeck::fault::proxy::Proxies;
 use stormdeck::fault::undo::Undo;
 use stormdeck::profile::{self, Options, Profile};
 
@@ -48,7 +49,8 @@ impl Stage {
     }
 
     fn from(profile: &Profile) -> Self {
-        let mut all = drivers::of(profile).unwrap_or_else(|errors| panic!("{errors:?}"));
+        let mut all = drivers::of(profile, &Proxies::start(profile).unwrap())
+            .unwrap_or_else(|errors| panic!("{errors:?}"));
         assert_eq!(all.len(), 1);
         Self::with(all.remove(0).unwrap())
     }

@@ -5,6 +5,7 @@ use std::fs;
 
 use serde_json::Value;
 use stormdeck::fault::drivers;
+use stormdeck::fault::proxy::Proxies;
 use stormdeck::profile::model::{CommandLine, FaultDriver};
 use stormdeck::profile::plan::Plan;
 use stormdeck::profile::{self, Options, Profile};
@@ -39,7 +40,12 @@ fn every_recipe_is_shipped_and_can_be_drilled_by_itself() {
     for (name, profile) in &recipes {
         assert!(!profile.faults.is_empty(), "{name}");
         assert!(!profile.window.about.is_empty(), "{name}");
-        assert_eq!(drivers::of(profile).unwrap().len(), profile.faults.len());
+        assert_eq!(
+            drivers::of(profile, &Proxies::start(profile).unwrap())
+                .unwrap()
+                .len(),
+            profile.faults.len()
+        );
         assert!(!Plan::of(profile).to_string().is_empty());
         let text = profile::shipped(name).unwrap();
         let explained = text
