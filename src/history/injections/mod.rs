@@ -342,16 +342,21 @@ impl Injections {
         self.watched -= closed.unwrap_or(self.watched);
     }
 
-    /// Takes over the pictures that another fold of the same session has seen better, as far as `until`, µs.
-    pub(super) fn adopt(&mut self, other: &Self, until: u64) {
-        for injection in &mut self.kept {
-            let better = other.kept.iter().find(|known| {
-                (known.fault, known.injecting) == (injection.fault, injection.injecting)
-            });
-            if let Some(better) = better.filter(|_| injection.picture.unseen > 0) {
+    /// Takes over the picture of an injection that another fold of the same session has seen better, as far as
+    /// `until`, µs.
+    pub(super) fn adopt(&mut self, other: &Injection, until: u64) {
+        let same = |known: &&mut Arc<Injection>| {
+            (known.fault, known.injecting) == (other.fault, other.injecting)
+        };
+        if let Some(injection) = self.kept.iter_mut().find(same) {
+            let better = other.picture.up_to(until);
+            if better.cells().len() > injection.picture.cells().len() {
                 let injection = Arc::make_mut(injection);
-                injection.picture = better.picture.up_to(until);
-                injection.number = better.number;
+                injection.picture = better;
+                injection.closed = other
+                    .closed
+                    .filter(|&closed| closed <= until)
+                    .or(injection.closed);
             }
         }
     }
@@ -466,6 +471,22 @@ impl Injection {
             || self.reverting.is_some()
             || self.cleared.is_some()
             || self.failed.as_ref().is_some_and(|failed| failed.undoing)
+    }
+
+    /// The stretch that a picture of it shows, µs since the window began: from half a minute before it to half a minute
+    /// after the system was back, or to what was seen last.
+    pub fn shown(&self, back: Option<u64>) -> (u64, u64) {
+        const MARGIN: u64 = 30_000_000;
+        let last = self
+            .picture
+            .cells()
+            .last()
+            .map_or(self.injecting, |cell| cell.at);
+        let over = back.map_or(u64::MAX, |back| {
+            back.max(self.cleared.unwrap_or(0)).saturating_add(MARGIN)
+        });
+        let until = last.min(over).max(self.injecting + 1_000_000);
+        (self.injecting.saturating_sub(MARGIN), until)
     }
 
     /// Whether it may be in place still.

@@ -81,6 +81,8 @@ pub enum Why {
     NotSeen,
     /// Nothing was out of bounds.
     NoImpact,
+    /// Traffic was out of bounds when the fault came.
+    Already,
     /// No source of alerts is watched.
     NoAlerts,
 }
@@ -186,6 +188,9 @@ fn impact(history: &History, injection: &Injection, windows: &Windows) -> Measur
     let from = injection.injecting;
     let until = injection.cleared.map(|at| at.saturating_add(HOLD_US));
     let until = until.unwrap_or(u64::MAX);
+    if windows.state_at(from) == Some(windows::State::Bad) {
+        return Measured::Unknown(Why::Already);
+    }
     if let Some(window) = windows.first_bad(from, until) {
         // The first second in it that is out of bounds by itself is where it began, at the earliest.
         let cells = injection.picture.since();
