@@ -267,14 +267,19 @@ fn back(history: &History, injection: &Injection, windows: &Windows) -> Recovery
     let last = windows.last_at();
     let open = runs.last().filter(|run| Some(run.last_at) == last);
     let waited = now(history).saturating_sub(cleared);
+    let state = windows.last_state_since(cleared);
+    let silent = matches!(state, None | Some(windows::State::Unknown));
     let took = match open {
+        _ if !is_final(history, injection) && silent && waited >= WINDOW_US => {
+            Measured::Unknown(Why::NoTraffic)
+        }
         _ if !is_final(history, injection) => Measured::Waiting(waited),
         Some(run) if run.lasts() > 0 || run.first_at > cleared => Measured::Seems {
             took: run.took(cleared),
             held: run.lasts(),
         },
         Some(_) => Measured::Unknown(Why::Ended),
-        None => match windows.last_state_since(cleared) {
+        None => match state {
             Some(windows::State::Bad) => {
                 let seen = last.unwrap_or(cleared).saturating_sub(cleared);
                 Measured::Never(seen)

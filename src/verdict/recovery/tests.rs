@@ -302,6 +302,8 @@ fn without_traffic_nothing_is_known_and_nothing_is_good() {
         tick.steps.clear();
         tick.scenarios.clear();
     });
+    let running = assessed(&recording.history());
+    assert_eq!(running.recovery.took, Measured::Unknown(Why::NoTraffic));
     let assessment = assessed(&recording.end(EndReason::Finished).history());
     assert_eq!(assessment.recovery.took, Measured::Unknown(Why::NoTraffic));
     assert!(assessment.impact.took().is_some());
