@@ -8,15 +8,19 @@
 use std::cell::{OnceCell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::history::{History, Moment, Totals};
+use crate::history::{History, Injection, Moment, Totals};
 use crate::profile::model::Scope;
 use crate::session::record::EndReason;
+use crate::verdict::recovery::{Assessment, assess};
 use crate::verdict::{GateSpec, Judgement, Reading, live, so_far};
 
 /// Moments that are kept: two sessions side by side, and a few steps back.
 const KEPT: usize = 4;
+/// Injections that are measured, the newest: more are never on a screen.
+const INJECTIONS: usize = 12;
 /// What the latest numbers of a scenario cover.
 const RECENT: Duration = Duration::from_secs(10);
 
@@ -60,6 +64,7 @@ pub struct Derived {
     judgement: OnceCell<Judgement>,
     gates: OnceCell<Vec<Option<Reading>>>,
     scenarios: OnceCell<Vec<Totals>>,
+    injections: OnceCell<Vec<(Arc<Injection>, Assessment)>>,
 }
 
 thread_local! {
@@ -79,6 +84,7 @@ impl Derived {
                 judgement: OnceCell::new(),
                 gates: OnceCell::new(),
                 scenarios: OnceCell::new(),
+                injections: OnceCell::new(),
             });
             latest.truncate(KEPT - 1);
             latest.push_front(Rc::clone(&new));
@@ -108,6 +114,16 @@ impl Derived {
             let scopes = names.map(|name| Scope::Scenario(name.clone()));
             scopes
                 .map(|scope| history.recent(&scope, RECENT, &[]))
+                .collect()
+        })
+    }
+
+    /// The newest injections, newest first, and how the system took them.
+    pub fn injections(&self, history: &History) -> &[(Arc<Injection>, Assessment)] {
+        self.injections.get_or_init(|| {
+            let newest = history.injections().iter().rev().take(INJECTIONS);
+            newest
+                .map(|it| (Arc::clone(it), assess(history, it)))
                 .collect()
         })
     }

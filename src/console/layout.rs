@@ -15,6 +15,7 @@ use super::model::View;
 pub enum Panel {
     Scenarios,
     Faults,
+    Recovery,
     Latency,
     Resources,
     Targets,
@@ -69,7 +70,7 @@ pub fn panels(facts: Facts, area: Rect) -> Vec<(Panel, Rect)> {
         View::Overview => overview(facts, rest, &mut placed),
         View::Latency => latency(rest, &mut placed),
         View::Resources => resources(facts, rest, &mut placed),
-        View::Faults => faults(rest, &mut placed),
+        View::Faults => faults(facts, rest, &mut placed),
         View::Gates => placed.push((Panel::Gates, rest)),
         View::Events => events(rest, &mut placed),
     }
@@ -189,12 +190,24 @@ fn resources(facts: Facts, area: Rect, placed: &mut Vec<(Panel, Rect)>) {
     placed.push((Panel::Resources, rest));
 }
 
-fn faults(area: Rect, placed: &mut Vec<(Panel, Rect)>) {
+/// Every fault in a line, then what was measured of each, then what happened.
+fn faults(facts: Facts, area: Rect, placed: &mut Vec<(Panel, Rect)>) {
     let mut rest = area;
     if area.height >= 16 {
-        placed.push((Panel::Timeline, cut_bottom(&mut rest, 6)));
+        let lines = if facts.faults > 0 && area.height < 28 {
+            4
+        } else {
+            6
+        };
+        placed.push((Panel::Timeline, cut_bottom(&mut rest, lines)));
     }
-    placed.push((Panel::Faults, rest));
+    if facts.faults > 0 && rest.height >= 12 {
+        let lines = (facts.faults + 2).min(rest.height / 2);
+        placed.push((Panel::Faults, cut_top(&mut rest, lines)));
+        placed.push((Panel::Recovery, rest));
+    } else {
+        placed.push((Panel::Faults, rest));
+    }
 }
 
 fn events(area: Rect, placed: &mut Vec<(Panel, Rect)>) {

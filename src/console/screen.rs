@@ -171,6 +171,7 @@ fn entry(panel: Panel) -> (fn(&Scene<'_>) -> String, Draw) {
     match panel {
         Panel::Scenarios => (panel::scenarios::title, panel::scenarios::draw),
         Panel::Faults => (|_| "faults".into(), panel::faults::draw),
+        Panel::Recovery => (|_| "recovery".into(), panel::recovery::draw),
         Panel::Latency => (panel::latency::title, panel::latency::draw),
         Panel::Resources => (panel::resources::title, panel::resources::draw),
         Panel::Targets => (panel::targets::title, panel::targets::draw),
@@ -290,6 +291,16 @@ mod tests {
                     insta::assert_snapshot!(name, testing::dump(&painted(&model, width, height)));
                 }
             }
+        }
+    }
+
+    #[test]
+    fn the_view_of_faults_has_every_time_and_the_traffic_around_it() {
+        let mut model = crate::console::panel::fixture::model(820);
+        model.ui.view = View::Faults;
+        for (width, height) in [(80, 24), (120, 36), (200, 60)] {
+            let name = format!("measured_faults_{width}x{height}");
+            insta::assert_snapshot!(name, testing::dump(&painted(&model, width, height)));
         }
     }
 

@@ -129,11 +129,11 @@ impl History {
         self.injections.ledgers().values()
     }
 
-    /// Takes over what another history of the same session has seen of the traffic around injections, where this one has
-    /// only sums of it, as far as the latest tick of this one.
-    pub fn adopt_injections(&mut self, other: &Self) {
+    /// Takes over the traffic around an injection from another history of the same session that has seen it by the
+    /// second, where this one has only sums of it, as far as the latest tick of this one.
+    pub fn adopt(&mut self, injection: &Injection) {
         let until = self.last.map_or(0, |last| last.at);
-        self.injections.adopt(&other.injections, until);
+        self.injections.adopt(injection, until);
     }
 
     /// What is known of a phase; `None` when no tick of it was recorded.

@@ -63,6 +63,8 @@ impl Summary {
             gates: judgement.gates.iter().map(Gate::of).collect(),
             generator: Generator::of(history, &judgement.generator),
             breakpoint: judgement.breakpoint.clone(),
+            faults: super::faults::told(history, judgement),
+            scorecard: judgement.scores.clone(),
             predicted: predictions(history),
             findings: judgement.findings.clone(),
             gaps: Gaps {
@@ -234,15 +236,15 @@ fn step_name(history: &History, step: usize) -> String {
     }
 }
 
-fn ms(micros: f64) -> f64 {
+pub(super) fn ms(micros: f64) -> f64 {
     round(micros / 1e3, 3)
 }
 
-fn seconds(micros: u64) -> f64 {
+pub(super) fn seconds(micros: u64) -> f64 {
     round(micros as f64 / 1e6, 3)
 }
 
-fn round(value: f64, decimals: i32) -> f64 {
+pub(super) fn round(value: f64, decimals: i32) -> f64 {
     let scale = 10f64.powi(decimals);
     (value * scale).round() / scale
 }

@@ -4,6 +4,8 @@
 //! [`Summary`], as JSON for machines and as [`text()`] for people. The invariant: nothing is decided here, and both
 //! forms tell the same numbers, since the text is made from the data.
 
+pub mod faults;
+mod faults_text;
 mod fill;
 mod predicted;
 pub mod summary;

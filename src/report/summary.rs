@@ -46,6 +46,12 @@ pub struct Summary {
     pub generator: Generator,
     /// Where a climb broke.
     pub breakpoint: Option<Breakpoint>,
+    /// Every time a fault was put in, oldest first, and how the system took it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<super::faults::Fault>,
+    /// How each service stood each fault.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub scorecard: Vec<crate::verdict::Score>,
     /// What the author predicted, beside what was measured.
     pub predicted: Vec<Prediction>,
     /// What should be known before trusting the verdict.

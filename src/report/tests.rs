@@ -3,7 +3,9 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::history::History;
 use crate::history::testing::{PAY, Recording, climb, fail, overload};
-use crate::session::record::{Decision, EndReason, ErrorKind, Happening, Record, Sample, Tick};
+use crate::session::record::{
+    Decision, EndReason, ErrorKind, FaultPlan, FaultState, Happening, Record, Sample, Tick,
+};
 use crate::verdict::judge;
 
 fn window() -> Recording {
@@ -246,4 +248,71 @@ fn a_gate_without_a_name_of_its_own_says_what_it_expects_once() {
         assert!(words.join(" ").starts_with(row), "{line}");
         assert_eq!(line.matches(expect).count(), 1, "{line}");
     }
+}
+
+/// A shop whose database is slow for half a minute, and that takes its time to come back.
+fn broken() -> Recording {
+    let state = |state| Happening::Fault {
+        fault: 0,
+        state,
+        text: String::new(),
+        forced: false,
+    };
+    let hurt = |tick: &mut Tick| fail(tick, PAY, ErrorKind::Status5xx, Some(503), 36);
+    window()
+        .window(|window| {
+            window.faults = vec![FaultPlan {
+                name: "slow database".into(),
+                recover_within_us: Some(60_000_000),
+                detect: Some("DatabaseSlow".into()),
+                service: Some("postgres".into()),
+                ..FaultPlan::default()
+            }];
+        })
+        .phase(0)
+        .ticks(60)
+        .event(state(FaultState::Injecting))
+        .event(state(FaultState::Active))
+        .ticks_with(30, hurt)
+        .event(state(FaultState::Reverting))
+        .event(state(FaultState::Recovering))
+        .ticks_with(12, hurt)
+        .ticks(40)
+        .event(state(FaultState::Recovered))
+        .ticks(10)
+        .end(EndReason::Finished)
+}
+
+#[test]
+fn a_fault_and_how_the_system_took_it_as_text() {
+    insta::assert_snapshot!(told(&broken().history()));
+}
+
+#[test]
+fn a_fault_is_told_to_machines_with_its_times_and_its_picture() {
+    let summary = summary(&broken().history());
+    let [fault] = &summary.faults[..] else {
+        panic!("{:?}", summary.faults);
+    };
+    assert_eq!((fault.at_s, fault.cleared_s), (60.0, Some(90.0)));
+    let (least, most) = (
+        fault.recovery.least_s.unwrap(),
+        fault.recovery.most_s.unwrap(),
+    );
+    assert!(least <= 12.0 && most >= 12.0 && fault.recovery.known);
+    let lengths: Vec<usize> = fault
+        .picture
+        .lines
+        .iter()
+        .map(|line| line.values.len())
+        .collect();
+    assert!(
+        lengths
+            .iter()
+            .all(|&length| length == lengths[0] && length <= faults::COLUMNS)
+    );
+    let names: Vec<&str> = fault.picture.lines.iter().map(|line| line.of).collect();
+    assert_eq!(names, ["requests", "errors", "2xx", "5xx"]);
+    assert_eq!(summary.scorecard.len(), 1);
+    assert!(summary.json().unwrap().contains("\"scorecard\""));
 }

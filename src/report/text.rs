@@ -25,6 +25,8 @@ pub fn text(summary: &Summary) -> String {
         breakpoint(summary),
         latency(summary),
         errors(summary),
+        super::faults_text::faults(summary),
+        super::faults_text::scorecard(summary),
         scenarios(summary),
         phases(summary),
         steps(summary),

@@ -127,7 +127,7 @@ impl FaultOutcome {
     }
 
     fn was_hurt(&self) -> bool {
-        self.measured.impact.took().is_some()
+        !matches!(self.measured.impact, Measured::Never(_))
     }
 }
 

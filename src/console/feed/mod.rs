@@ -26,6 +26,7 @@ use std::time::Duration;
 
 use super::event::{Event, Speed};
 
+mod closer;
 mod count;
 mod deck;
 mod live;

@@ -12,6 +12,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
+use super::closer::Closer;
 use super::count::Counted;
 use super::play::Player;
 use crate::history::{History, MINUTES_JOINED, Stretch, TENS, full_ticks};
@@ -42,6 +43,7 @@ pub struct Recording {
     /// They could not be read the last time, and are not tried again before they are needed.
     unreadable: bool,
     pub(super) counted: Counted,
+    pub(super) closer: Closer,
     /// How far before a moment frames are folded one by one, µs: less than a history of a running window keeps minutes,
     /// since a moment that was sought should show at once.
     pub(super) apart_us: u64,
@@ -81,6 +83,7 @@ impl Recording {
             gathered: 0,
             unreadable: false,
             counted: Counted::default(),
+            closer: Closer::default(),
             apart_us: TENS,
         };
         recording.look()?;
@@ -170,6 +173,7 @@ impl Recording {
             })?;
             folded.and(player)
         })?;
+        self.look_closer(&mut history)?;
         Ok((history, player))
     }
 

@@ -9,6 +9,7 @@ use ratatui::style::Style;
 use ratatui::text::Span;
 
 use super::Scene;
+use crate::console::derived::Derived;
 use crate::console::moment::moment;
 use crate::console::table::{Cell, Column, Table};
 use crate::console::text::{Part, bar, clean, cut, fit, note, put};
@@ -33,8 +34,10 @@ pub struct Now<'a> {
     pub active: Option<u64>,
     /// When it was undone.
     pub cleared: Option<u64>,
-    /// When the system was back.
+    /// When the system was said to be back.
     pub recovered: Option<u64>,
+    /// Since when it is well, as measured: for good, or as far as has been seen.
+    pub well: Option<u64>,
     /// When it came into its state.
     pub since: u64,
     /// Who changed it last.
@@ -58,6 +61,7 @@ pub fn all(history: &History) -> Vec<Now<'_>> {
             active: None,
             cleared: None,
             recovered: None,
+            well: None,
             since: 0,
             by: None,
             text: "",
@@ -78,6 +82,14 @@ pub fn all(history: &History) -> Vec<Now<'_>> {
             }
             fault.text = text;
         }
+    }
+    let derived = Derived::of(history);
+    for (index, fault) in faults.iter_mut().enumerate() {
+        let measured = derived.injections(history).iter();
+        let mut measured = measured.filter(|(injection, _)| injection.fault == index);
+        fault.well = measured
+            .next()
+            .and_then(|(_, measured)| measured.recovery.since);
     }
     faults
 }
@@ -113,16 +125,23 @@ impl Now<'_> {
         }
     }
 
-    /// How long the system took, or has taken so far, to come back, µs.
+    /// How long the system took, or has taken so far, to come back, µs. That it was back is said only when it has
+    /// stayed so for a while, which is no part of it.
     pub fn recovery(&self) -> Option<u64> {
-        let until = self.recovered.unwrap_or(self.now);
+        let until = match self.recovered {
+            Some(said) => self.well.map_or(said, |well| well.min(said)),
+            None => self.now,
+        };
         self.cleared.map(|cleared| until.saturating_sub(cleared))
     }
 
     fn is_over_budget(&self) -> bool {
+        let well = self.well.zip(self.cleared);
+        let well = well.map(|(well, cleared)| well.saturating_sub(cleared));
+        let well = well.filter(|_| self.recovered.is_none());
         let budget = self.plan.recover_within_us;
         budget
-            .zip(self.recovery())
+            .zip(well.or_else(|| self.recovery()))
             .is_some_and(|(most, took)| took > most)
     }
 
@@ -156,6 +175,10 @@ impl Now<'_> {
                 Some(_) | None => one(since),
             },
             FaultState::Recovering => match budget.zip(self.recovery()) {
+                Some((most, took)) if took > most && !self.is_over_budget() => {
+                    let well = self.well.unwrap_or(self.now);
+                    one(format!("well for {}", clock(self.now.saturating_sub(well))))
+                }
                 Some((most, took)) if took > most => {
                     (format!("{} over", clock(took - most)), " budget".into())
                 }
@@ -380,7 +403,7 @@ mod tests {
         assert!(told(720).contains("recovered · in 00:18 of 00:30"));
         assert!(told(742).contains("injecting · 00:02"), "{}", told(742));
         assert!(
-            told(932).contains("recovering · 00:10 over budget"),
+            told(932).contains("recovering · well for 02:10"),
             "{}",
             told(932)
         );

@@ -35,6 +35,7 @@ pub mod percentiles;
 pub mod pick;
 pub mod prompt;
 pub mod rates;
+pub mod recovery;
 pub mod resources;
 mod row;
 pub mod samples;

@@ -15,12 +15,14 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::bucket::Bucket;
-use crate::session::record::{Alert, AlertState, Effect, Event, FaultState, Happening, Ledger};
+use crate::session::record::{Alert, AlertState, Event, FaultState, Happening, Ledger};
 
+mod injection;
 mod picture;
 #[cfg(test)]
 mod tests;
 
+pub use injection::{Failure, Fired, Injection};
 pub use picture::{CELLS, Cell, Picture};
 
 /// Injections that are kept; older ones are only counted.
@@ -38,84 +40,7 @@ const OUTPUT: usize = 8_192;
 /// Ledgers that are kept.
 const LEDGERS: usize = 100;
 
-/// One time that a fault was put in, from the wish to what came after it. Times are µs since the window began.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Injection {
-    /// Which one of the window, from 1.
-    pub number: u64,
-    /// Index of the fault in the window's faults.
-    pub fault: usize,
-    /// The phase in which it was put in.
-    pub phase: Option<usize>,
-    /// Who put it in; `None` when the schedule did.
-    pub by: Option<String>,
-    /// Whether a person insisted on it against a guard rail.
-    pub forced: bool,
-    /// Its state.
-    pub state: FaultState,
-    /// When it came into its state.
-    pub since: u64,
-    /// What was said of its state.
-    pub text: String,
-    /// When it was on its way in.
-    pub injecting: u64,
-    /// When it was in place.
-    pub active: Option<u64>,
-    /// When it was first on its way out.
-    pub reverting: Option<u64>,
-    /// When it was undone.
-    pub cleared: Option<u64>,
-    /// When the system was said to be back.
-    pub recovered: Option<u64>,
-    /// What failed; forgotten once it was undone after all.
-    pub failed: Option<Failure>,
-    /// The way back, as JSON.
-    pub way: Option<String>,
-    /// What it was last seen to do to traffic.
-    pub effect: Option<Effect>,
-    /// What its programs and requests said, oldest first.
-    pub output: VecDeque<String>,
-    /// Bytes of output that are no longer kept.
-    pub output_cut: u64,
-    /// Alerts that fired when it was put in, or began to while it was watched; silenced ones too.
-    pub alerts: Vec<Fired>,
-    /// Alerts that are not in `alerts` for want of room.
-    pub alerts_cut: u64,
-    /// Gates that failed while it was watched and held before, by index.
-    pub gates: Vec<usize>,
-    /// Traffic around it, by second.
-    pub picture: Picture,
-    /// When it was watched no longer, or that it still is.
-    pub closed: Option<u64>,
-}
-
-/// What failed of a fault.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
-    /// When.
-    pub at: u64,
-    /// True when it could not be undone and may still be in place; false when it could not be done.
-    pub undoing: bool,
-    /// Why.
-    pub text: String,
-}
-
-/// An alert that was there or came.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Fired {
-    /// As its source told it when it was first seen in this state.
-    pub alert: Alert,
-    /// When that was seen, µs since the window began.
-    pub at: u64,
-    /// When it began by the clock of its source, µs since the window began; `None` where the source does not say.
-    pub since: Option<u64>,
-    /// Whether it was there before the fault was put in.
-    pub before: bool,
-    /// When it was resolved.
-    pub resolved: Option<u64>,
-}
-
-/// The fold. Public as what [`History`](super::History) can be asked.
+/// The fold.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Injections {
     kept: VecDeque<Arc<Injection>>,
@@ -342,146 +267,22 @@ impl Injections {
         self.watched -= closed.unwrap_or(self.watched);
     }
 
-    /// Takes over the pictures that another fold of the same session has seen better, as far as `until`, µs.
-    pub(super) fn adopt(&mut self, other: &Self, until: u64) {
-        for injection in &mut self.kept {
-            let better = other.kept.iter().find(|known| {
-                (known.fault, known.injecting) == (injection.fault, injection.injecting)
-            });
-            if let Some(better) = better.filter(|_| injection.picture.unseen > 0) {
+    /// Takes over the picture of an injection that another fold of the same session has seen better, as far as
+    /// `until`, µs.
+    pub(super) fn adopt(&mut self, other: &Injection, until: u64) {
+        let same = |known: &&mut Arc<Injection>| {
+            (known.fault, known.injecting) == (other.fault, other.injecting)
+        };
+        if let Some(injection) = self.kept.iter_mut().find(same) {
+            let better = other.picture.up_to(until);
+            if better.cells().len() > injection.picture.cells().len() {
                 let injection = Arc::make_mut(injection);
-                injection.picture = better.picture.up_to(until);
-                injection.number = better.number;
+                injection.picture = better;
+                injection.closed = other
+                    .closed
+                    .filter(|&closed| closed <= until)
+                    .or(injection.closed);
             }
-        }
-    }
-}
-
-impl Injection {
-    /// Whether it has only begun, so that what comes for its fault is about it.
-    fn is_new(&self) -> bool {
-        self.active.is_none() && self.failed.is_none() && self.cleared.is_none()
-    }
-
-    fn enter(&mut self, state: FaultState, event: &Event, text: &str) {
-        let (at, before) = (event.at, self.state);
-        self.state = state;
-        self.since = at;
-        text.clone_into(&mut self.text);
-        match state {
-            FaultState::Injecting => {}
-            FaultState::Active => {
-                self.active.get_or_insert(at);
-            }
-            FaultState::Reverting => {
-                self.reverting.get_or_insert(at);
-            }
-            FaultState::Recovering => {
-                self.cleared.get_or_insert(at);
-                self.failed = None;
-            }
-            FaultState::Recovered => {
-                self.cleared.get_or_insert(at);
-                self.recovered.get_or_insert(at);
-                self.failed = None;
-            }
-            FaultState::Failed => {
-                let undoing = match before {
-                    FaultState::Injecting | FaultState::Armed => self.active.is_some(),
-                    FaultState::Active | FaultState::Reverting => true,
-                    FaultState::Recovering | FaultState::Recovered => false,
-                    FaultState::Failed => self.failed.as_ref().is_some_and(|it| it.undoing),
-                };
-                // One that was undone and did not come back has not failed to be undone.
-                if self.cleared.is_none() {
-                    self.failed = Some(Failure {
-                        at,
-                        undoing,
-                        text: text.to_owned(),
-                    });
-                }
-            }
-            FaultState::Armed => {
-                let was_there = self.active.is_some() || self.reverting.is_some();
-                if was_there && self.failed.as_ref().is_none_or(|failed| failed.undoing) {
-                    self.cleared.get_or_insert(at);
-                    self.failed = None;
-                }
-            }
-        }
-    }
-
-    fn say(&mut self, text: &str) {
-        self.output.push_back(text.to_owned());
-        let mut bytes: usize = self.output.iter().map(String::len).sum();
-        while bytes > OUTPUT
-            && let Some(oldest) = self.output.pop_front()
-        {
-            bytes -= oldest.len();
-            self.output_cut += oldest.len() as u64;
-        }
-    }
-
-    fn alert(&mut self, alert: &Alert, at: u64, began: u64) {
-        let known = self.alerts.iter_mut().rev().find(|known| {
-            let same = (&known.alert.from, &known.alert.name, &known.alert.labels);
-            same == (&alert.from, &alert.name, &alert.labels) && known.resolved.is_none()
-        });
-        match (alert.state, known) {
-            (AlertState::Pending, _)
-            | (AlertState::Resolved, None)
-            | (AlertState::Silenced, Some(_)) => {}
-            (AlertState::Resolved, Some(known)) => known.resolved = Some(at),
-            (AlertState::Firing | AlertState::Silenced, None) => {
-                self.keep(alert, at, began, false);
-            }
-            (AlertState::Firing, Some(known)) => {
-                // One that was silenced and no longer is fires from now on.
-                if known.alert.state == AlertState::Silenced && !known.before {
-                    known.alert = alert.clone();
-                    known.at = at;
-                }
-            }
-        }
-    }
-
-    /// Keeps an alert. `began` is when the window did, by the wall clock.
-    fn keep(&mut self, alert: &Alert, at: u64, began: u64, before: bool) {
-        if self.alerts.len() == ALERTS {
-            self.alerts_cut += 1;
-            return;
-        }
-        self.alerts.push(Fired {
-            alert: alert.clone(),
-            at,
-            since: alert.since.map(|since| since.saturating_sub(began)),
-            before,
-            resolved: None,
-        });
-    }
-
-    /// Whether it was in place, as far as is known.
-    pub fn was_done(&self) -> bool {
-        self.active.is_some()
-            || self.reverting.is_some()
-            || self.cleared.is_some()
-            || self.failed.as_ref().is_some_and(|failed| failed.undoing)
-    }
-
-    /// Whether it may be in place still.
-    pub fn is_outstanding(&self) -> bool {
-        let never_was = self.failed.as_ref().is_some_and(|failed| !failed.undoing);
-        self.cleared.is_none() && !never_was && self.state != FaultState::Armed
-    }
-
-    /// Whether nothing that comes at this moment belongs to it any more.
-    fn is_over(&self, at: u64) -> bool {
-        let passed = |since: u64, span: u64| at.saturating_sub(since) > span;
-        match (&self.failed, self.recovered, self.cleared) {
-            (Some(failed), _, _) if !failed.undoing => passed(failed.at, AFTER_US),
-            (_, Some(recovered), _) => passed(recovered, AFTER_US),
-            (_, None, Some(cleared)) => passed(cleared, WATCHED_US),
-            (_, None, None) => false,
         }
     }
 }

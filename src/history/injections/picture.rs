@@ -60,6 +60,11 @@ impl Cell {
         self.errors.values().fold(0, |a, &b| a.saturating_add(b))
     }
 
+    /// So many of it, a second.
+    pub fn rate(&self, count: u64) -> f64 {
+        count as f64 * 1e6 / self.micros.max(1) as f64
+    }
+
     /// Its beginning, µs since the window began.
     pub fn start(&self) -> u64 {
         self.at.saturating_sub(self.micros)
@@ -185,6 +190,36 @@ impl Picture {
     /// Those since the injection.
     pub fn since(&self) -> &[Arc<Cell>] {
         &self.cells[self.before..]
+    }
+
+    /// It in so many columns of equal length between two moments, µs since the window began; `None` where nothing is
+    /// known. A cell is in the column that its middle lies in, and fills those that it is longer than.
+    pub fn columns(&self, from: u64, until: u64, count: usize) -> Vec<Option<Cell>> {
+        let mut columns = vec![None; count];
+        let length = until.saturating_sub(from).max(1) as f64 / count.max(1) as f64;
+        let place = |at: u64| at.saturating_sub(from) as f64 / length;
+        for cell in &self.cells {
+            let middle = u64::midpoint(cell.start(), cell.at);
+            if middle < from || middle >= until {
+                continue;
+            }
+            // Longer than a column: it is what is known of each of them.
+            if cell.micros as f64 > length * 1.5 {
+                let end = (place(cell.at).round() as usize).min(count);
+                let begin = (place(cell.start()).round() as usize).min(end);
+                columns[begin..end].fill(Some(Cell::clone(cell)));
+            } else if let Some(column) = columns.get_mut(place(middle) as usize) {
+                let column = column.get_or_insert_with(Cell::default);
+                // Response times are not drawn, and would cost the most.
+                column.micros = column.micros.saturating_add(cell.micros);
+                column.requests = column.requests.saturating_add(cell.requests);
+                add_counts(&mut column.errors, &cell.errors);
+                for (class, count) in column.classes.iter_mut().zip(cell.classes) {
+                    *class = class.saturating_add(count);
+                }
+            }
+        }
+        columns
     }
 
     /// The longest time that a cell stands for, µs; more than a second, or a tick, where cells were joined.

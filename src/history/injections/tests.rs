@@ -224,7 +224,7 @@ fn what_another_history_saw_better_can_be_taken_over() {
         }
     }
     assert!(sums.injection(0).unwrap().picture.unseen > 0);
-    sums.adopt_injections(&full);
+    sums.adopt(full.injection(0).unwrap());
     let (got, want) = (sums.injection(0).unwrap(), full.injection(0).unwrap());
     assert_eq!(got.picture.baseline(), want.picture.baseline());
     assert_eq!(got.picture.since(), &want.picture.since()[..70]);

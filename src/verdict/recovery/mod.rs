@@ -81,6 +81,8 @@ pub enum Why {
     NotSeen,
     /// Nothing was out of bounds.
     NoImpact,
+    /// Traffic was out of bounds when the fault came.
+    Already,
     /// No source of alerts is watched.
     NoAlerts,
 }
@@ -186,6 +188,9 @@ fn impact(history: &History, injection: &Injection, windows: &Windows) -> Measur
     let from = injection.injecting;
     let until = injection.cleared.map(|at| at.saturating_add(HOLD_US));
     let until = until.unwrap_or(u64::MAX);
+    if windows.state_at(from) == Some(windows::State::Bad) {
+        return Measured::Unknown(Why::Already);
+    }
     if let Some(window) = windows.first_bad(from, until) {
         // The first second in it that is out of bounds by itself is where it began, at the earliest.
         let cells = injection.picture.since();
@@ -262,14 +267,19 @@ fn back(history: &History, injection: &Injection, windows: &Windows) -> Recovery
     let last = windows.last_at();
     let open = runs.last().filter(|run| Some(run.last_at) == last);
     let waited = now(history).saturating_sub(cleared);
+    let state = windows.last_state_since(cleared);
+    let silent = matches!(state, None | Some(windows::State::Unknown));
     let took = match open {
+        _ if !is_final(history, injection) && silent && waited >= WINDOW_US => {
+            Measured::Unknown(Why::NoTraffic)
+        }
         _ if !is_final(history, injection) => Measured::Waiting(waited),
         Some(run) if run.lasts() > 0 || run.first_at > cleared => Measured::Seems {
             took: run.took(cleared),
             held: run.lasts(),
         },
         Some(_) => Measured::Unknown(Why::Ended),
-        None => match windows.last_state_since(cleared) {
+        None => match state {
             Some(windows::State::Bad) => {
                 let seen = last.unwrap_or(cleared).saturating_sub(cleared);
                 Measured::Never(seen)

@@ -206,6 +206,22 @@ fn a_fault_that_hurts_nobody_has_no_impact() {
 }
 
 #[test]
+fn what_was_out_of_bounds_before_is_not_laid_on_the_fault() {
+    let system = System {
+        rate: 200.0,
+        seed: 2,
+        at: |second| {
+            let bad = second > ON - 15 && second <= OFF;
+            (if bad { 0.4 } else { 0.0 }, 20_000)
+        },
+    };
+    let assessment = system.assess(60);
+    assert_eq!(assessment.impact, Measured::Unknown(Why::Already));
+    let (least, most) = seconds(assessment.recovery.took);
+    assert!(least == 0 && most <= 10, "{least} to {most}");
+}
+
+#[test]
 fn slowness_hurts_as_errors_do_and_is_counted_in_user_seconds() {
     let system = System {
         rate: 100.0,
@@ -286,6 +302,8 @@ fn without_traffic_nothing_is_known_and_nothing_is_good() {
         tick.steps.clear();
         tick.scenarios.clear();
     });
+    let running = assessed(&recording.history());
+    assert_eq!(running.recovery.took, Measured::Unknown(Why::NoTraffic));
     let assessment = assessed(&recording.end(EndReason::Finished).history());
     assert_eq!(assessment.recovery.took, Measured::Unknown(Why::NoTraffic));
     assert!(assessment.impact.took().is_some());

@@ -165,6 +165,12 @@ impl Windows {
         known.last().map(|window| window.at)
     }
 
+    /// The state of the last one that ends by a moment.
+    pub fn state_at(&self, at: u64) -> Option<State> {
+        let end = self.all.partition_point(|window| window.at <= at);
+        Some(self.all[..end].last()?.state)
+    }
+
     /// The end of the last one.
     pub fn last_at(&self) -> Option<u64> {
         self.all.last().map(|window| window.at)

@@ -43,6 +43,7 @@ impl Why {
             Self::Ended => "the recording ends too early",
             Self::NotSeen => "seconds are not known, only sums",
             Self::NoImpact => "nothing was out of bounds",
+            Self::Already => "out of bounds before",
             Self::NoAlerts => "no alerts are watched",
         }
     }

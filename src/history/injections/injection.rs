@@ -1,0 +1,228 @@
+//! One injection, and how events change it.
+
+use std::collections::VecDeque;
+
+use super::{AFTER_US, ALERTS, OUTPUT, Picture, WATCHED_US};
+use crate::session::record::{Alert, AlertState, Effect, Event, FaultState};
+
+/// One time that a fault was put in, from the wish to what came after it. Times are µs since the window began.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Injection {
+    /// Which one of the window, from 1.
+    pub number: u64,
+    /// Index of the fault in the window's faults.
+    pub fault: usize,
+    /// The phase in which it was put in.
+    pub phase: Option<usize>,
+    /// Who put it in; `None` when the schedule did.
+    pub by: Option<String>,
+    /// Whether a person insisted on it against a guard rail.
+    pub forced: bool,
+    /// Its state.
+    pub state: FaultState,
+    /// When it came into its state.
+    pub since: u64,
+    /// What was said of its state.
+    pub text: String,
+    /// When it was on its way in.
+    pub injecting: u64,
+    /// When it was in place.
+    pub active: Option<u64>,
+    /// When it was first on its way out.
+    pub reverting: Option<u64>,
+    /// When it was undone.
+    pub cleared: Option<u64>,
+    /// When the system was said to be back.
+    pub recovered: Option<u64>,
+    /// What failed; forgotten once it was undone after all.
+    pub failed: Option<Failure>,
+    /// The way back, as JSON.
+    pub way: Option<String>,
+    /// What it was last seen to do to traffic.
+    pub effect: Option<Effect>,
+    /// What its programs and requests said, oldest first.
+    pub output: VecDeque<String>,
+    /// Bytes of output that are no longer kept.
+    pub output_cut: u64,
+    /// Alerts that fired when it was put in, or began to while it was watched; silenced ones too.
+    pub alerts: Vec<Fired>,
+    /// Alerts that are not in `alerts` for want of room.
+    pub alerts_cut: u64,
+    /// Gates that failed while it was watched and held before, by index.
+    pub gates: Vec<usize>,
+    /// Traffic around it, by second.
+    pub picture: Picture,
+    /// When it was watched no longer, or that it still is.
+    pub closed: Option<u64>,
+}
+
+/// What failed of a fault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// When.
+    pub at: u64,
+    /// True when it could not be undone and may still be in place; false when it could not be done.
+    pub undoing: bool,
+    /// Why.
+    pub text: String,
+}
+
+/// An alert that was there or came.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fired {
+    /// As its source told it when it was first seen in this state.
+    pub alert: Alert,
+    /// When that was seen, µs since the window began.
+    pub at: u64,
+    /// When it began by the clock of its source, µs since the window began; `None` where the source does not say.
+    pub since: Option<u64>,
+    /// Whether it was there before the fault was put in.
+    pub before: bool,
+    /// When it was resolved.
+    pub resolved: Option<u64>,
+}
+
+impl Injection {
+    /// Whether it has only begun, so that what comes for its fault is about it.
+    pub(super) fn is_new(&self) -> bool {
+        self.active.is_none() && self.failed.is_none() && self.cleared.is_none()
+    }
+
+    pub(super) fn enter(&mut self, state: FaultState, event: &Event, text: &str) {
+        let (at, before) = (event.at, self.state);
+        self.state = state;
+        self.since = at;
+        text.clone_into(&mut self.text);
+        match state {
+            FaultState::Injecting => {}
+            FaultState::Active => {
+                self.active.get_or_insert(at);
+            }
+            FaultState::Reverting => {
+                self.reverting.get_or_insert(at);
+            }
+            FaultState::Recovering => {
+                self.cleared.get_or_insert(at);
+                self.failed = None;
+            }
+            FaultState::Recovered => {
+                self.cleared.get_or_insert(at);
+                self.recovered.get_or_insert(at);
+                self.failed = None;
+            }
+            FaultState::Failed => {
+                let undoing = match before {
+                    FaultState::Injecting | FaultState::Armed => self.active.is_some(),
+                    FaultState::Active | FaultState::Reverting => true,
+                    FaultState::Recovering | FaultState::Recovered => false,
+                    FaultState::Failed => self.failed.as_ref().is_some_and(|it| it.undoing),
+                };
+                // One that was undone and did not come back has not failed to be undone.
+                if self.cleared.is_none() {
+                    self.failed = Some(Failure {
+                        at,
+                        undoing,
+                        text: text.to_owned(),
+                    });
+                }
+            }
+            FaultState::Armed => {
+                let was_there = self.active.is_some() || self.reverting.is_some();
+                if was_there && self.failed.as_ref().is_none_or(|failed| failed.undoing) {
+                    self.cleared.get_or_insert(at);
+                    self.failed = None;
+                }
+            }
+        }
+    }
+
+    pub(super) fn say(&mut self, text: &str) {
+        self.output.push_back(text.to_owned());
+        let mut bytes: usize = self.output.iter().map(String::len).sum();
+        while bytes > OUTPUT
+            && let Some(oldest) = self.output.pop_front()
+        {
+            bytes -= oldest.len();
+            self.output_cut += oldest.len() as u64;
+        }
+    }
+
+    pub(super) fn alert(&mut self, alert: &Alert, at: u64, began: u64) {
+        let known = self.alerts.iter_mut().rev().find(|known| {
+            let same = (&known.alert.from, &known.alert.name, &known.alert.labels);
+            same == (&alert.from, &alert.name, &alert.labels) && known.resolved.is_none()
+        });
+        match (alert.state, known) {
+            (AlertState::Pending, _)
+            | (AlertState::Resolved, None)
+            | (AlertState::Silenced, Some(_)) => {}
+            (AlertState::Resolved, Some(known)) => known.resolved = Some(at),
+            (AlertState::Firing | AlertState::Silenced, None) => {
+                self.keep(alert, at, began, false);
+            }
+            (AlertState::Firing, Some(known)) => {
+                // One that was silenced and no longer is fires from now on.
+                if known.alert.state == AlertState::Silenced && !known.before {
+                    known.alert = alert.clone();
+                    known.at = at;
+                }
+            }
+        }
+    }
+
+    /// Keeps an alert. `began` is when the window did, by the wall clock.
+    pub(super) fn keep(&mut self, alert: &Alert, at: u64, began: u64, before: bool) {
+        if self.alerts.len() == ALERTS {
+            self.alerts_cut += 1;
+            return;
+        }
+        self.alerts.push(Fired {
+            alert: alert.clone(),
+            at,
+            since: alert.since.map(|since| since.saturating_sub(began)),
+            before,
+            resolved: None,
+        });
+    }
+
+    /// Whether it was in place, as far as is known.
+    pub fn was_done(&self) -> bool {
+        self.active.is_some()
+            || self.reverting.is_some()
+            || self.cleared.is_some()
+            || self.failed.as_ref().is_some_and(|failed| failed.undoing)
+    }
+
+    /// The stretch that a picture of it shows, µs since the window began: from half a minute before it to half a minute
+    /// after the system was back, or to what was seen last.
+    pub fn shown(&self, back: Option<u64>) -> (u64, u64) {
+        const MARGIN: u64 = 30_000_000;
+        let last = self
+            .picture
+            .cells()
+            .last()
+            .map_or(self.injecting, |cell| cell.at);
+        let over = back.map_or(u64::MAX, |back| {
+            back.max(self.cleared.unwrap_or(0)).saturating_add(MARGIN)
+        });
+        let until = last.min(over).max(self.injecting + 1_000_000);
+        (self.injecting.saturating_sub(MARGIN), until)
+    }
+
+    /// Whether it may be in place still.
+    pub fn is_outstanding(&self) -> bool {
+        let never_was = self.failed.as_ref().is_some_and(|failed| !failed.undoing);
+        self.cleared.is_none() && !never_was && self.state != FaultState::Armed
+    }
+
+    /// Whether nothing that comes at this moment belongs to it any more.
+    pub(super) fn is_over(&self, at: u64) -> bool {
+        let passed = |since: u64, span: u64| at.saturating_sub(since) > span;
+        match (&self.failed, self.recovered, self.cleared) {
+            (Some(failed), _, _) if !failed.undoing => passed(failed.at, AFTER_US),
+            (_, Some(recovered), _) => passed(recovered, AFTER_US),
+            (_, None, Some(cleared)) => passed(cleared, WATCHED_US),
+            (_, None, None) => false,
+        }
+    }
+}
