@@ -186,6 +186,11 @@ fn cost() {
         shares[2]
     );
     println!(
+        "  its processor time        {:.1} µs a request, so {:.0} requests/s with a core to itself",
+        costs[2] * 1e6,
+        1.0 / costs[2]
+    );
+    println!(
         "  added to a request's p50  {:?}  (goal: under 60 µs)",
         median(added)
     );
