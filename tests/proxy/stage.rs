@@ -3,6 +3,7 @@
     clippy::unwrap_used,
     reason = "a test says what it expects by unwrapping"
 )]
+#![allow(dead_code, reason = "the benchmark uses its own part")]
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};

@@ -152,7 +152,7 @@ impl Window {
             let waited = (self.clock.now() / 1000).saturating_sub(cleared);
             let acts = match recovery.took {
                 Measured::Took(took) => {
-                    let text = format!("back after {}", recovery::between(took));
+                    let text = format!("it took {}", recovery::between(took));
                     self.faults.is_recovered(fault, &text)
                 }
                 Measured::Unknown(_) if waited <= UNKNOWN_AFTER_US => continue,

@@ -182,7 +182,7 @@ impl Route {
         let mut last =
             io::Error::other(format!("{} has no address that is allowed", self.upstream));
         for address in lookup_host(&self.upstream).await? {
-            if !self.allows(address.ip()) {
+            if !allows(&self.common.allow, &self.upstream, address.ip()) {
                 continue;
             }
             match TcpStream::connect(address).await {
@@ -192,15 +192,38 @@ impl Route {
         }
         Err(last)
     }
+}
 
-    /// Whether an address that the upstream's name led to may be connected to.
-    fn allows(&self, address: IpAddr) -> bool {
-        let host = self.upstream.rsplit_once(':').map_or("", |(host, _)| host);
-        is_loopback_address(address)
-            || self
-                .common
-                .allow
-                .iter()
-                .any(|rule| rule.allows_address(address) || rule.allows(host))
+/// Whether an address that the upstream's name led to may be connected to.
+fn allows(rules: &[HostRule], upstream: &str, address: IpAddr) -> bool {
+    let host = upstream.rsplit_once(':').map_or("", |(host, _)| host);
+    is_loopback_address(address)
+        || rules
+            .iter()
+            .any(|rule| rule.allows_address(address) || rule.allows(host))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_followed_only_where_the_profile_allows() {
+        let rules: Vec<HostRule> = ["db.example.com", "10.0.0.0/8"]
+            .iter()
+            .map(|rule| rule.parse().unwrap())
+            .collect();
+        let allowed = |upstream, address: &str| allows(&rules, upstream, address.parse().unwrap());
+        assert!(allowed("localhost:1", "127.0.0.1"));
+        assert!(
+            allowed("db.example.com:1", "192.0.2.1"),
+            "a listed name leads anywhere"
+        );
+        assert!(allowed("10.1.2.3:1", "10.1.2.3"));
+        assert!(
+            !allowed("localhost:1", "192.0.2.1"),
+            "a name that leads elsewhere than it seems to"
+        );
+        assert!(!allowed("192.0.2.1:1", "192.0.2.1"));
     }
 }

@@ -11,7 +11,7 @@ pub fn between(took: Took) -> String {
     let (least, most) = (seconds(took.least), seconds(took.most));
     match (least as u64, most as u64) {
         (_, 0 | 1) => "under 1s".into(),
-        (0, _) => format!("within {}", span(most)),
+        (0, _) => format!("at most {}", span(most)),
         (a, b) if a == b => span(most),
         (_, _) => format!("{} to {}", span(least), span(most)),
     }
