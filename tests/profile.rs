@@ -412,7 +412,7 @@ fn what_is_no_profile_is_refused_in_a_sentence() {
     assert_eq!(
         error.to_string(),
         "there is no file `demmo` and no shipped profile of that name; shipped are \
-         demo, smoke, baseline, steps, stress, spike, soak, breakpoint"
+         demo, smoke, baseline, steps, stress, spike, soak, breakpoint, chaos"
     );
 }
 

@@ -197,7 +197,8 @@ mod tests {
         let order = Rc::new(RefCell::new(Vec::new()));
         runtime.block_on(async {
             tokio::task::spawn_local(Rc::clone(&timer).drive());
-            let start = timer.now();
+            // Far enough away for all of them to be asleep by then.
+            let start = timer.now() + 50_000_000;
             let tasks: Vec<_> = [900_000, 300_000, 0, 600_000]
                 .into_iter()
                 .map(|after| {

@@ -472,7 +472,7 @@ fn times_read_as_people_say_them() {
     ];
     insta::assert_snapshot!(told.map(|one| one.to_string()).join("\n"), @r"
     under 1s
-    within 9s
+    at most 9s
     31s to 41s
     1m 1s
     3s to 12s, seen for 9s only
