@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::Stage;
 use crate::support::postgres::{as_other_than_root, programs};
-use crate::support::{free_port, wait_for};
+use crate::support::{free_port, stormdeck, wait_for};
 
 fn recipe(name: &str, variables: &[(&str, &str)]) -> Stage {
     let text = profile::shipped(&format!("faults/{name}")).unwrap();
@@ -184,38 +184,57 @@ fn postgresql_fails_over_and_back_and_loses_nothing_that_it_acknowledged() {
         ("PG_HOST", "127.0.0.1"),
     ];
     let stage = recipe("postgres-promote", &variables);
-    let mut written = 0;
-    // There, and back again: the roles change sides each time.
-    for (old, new) in [(0, 1), (1, 0)] {
-        let undo = wait_for("a standby that follows", || {
-            let undo = stage.prepare().unwrap();
-            serde_json::to_value(&undo)
-                .unwrap()
-                .get("worked")
-                .is_some()
-                .then_some(undo)
-        });
-        let before = pair.write(old, written..written + 20);
-        assert_eq!(before, 20);
-        written += before;
-        let done = stage.inject(&undo).unwrap();
-        assert_eq!(done.proof, Proof::Seen, "{}", done.said);
-        assert_eq!(pair.count(old), None);
-        assert_eq!(pair.count(new), Some(written.to_string()));
-        let done = stage.revert_from_disk(&undo).unwrap();
-        assert_eq!(done.proof, Proof::Seen, "{}", done.said);
-        assert_eq!(
-            pair.ask(old, "select pg_is_in_recovery()").as_deref(),
-            Some("t")
-        );
-        // It follows: what is written now is there as well.
-        assert_eq!(pair.write(new, written..written + 1), 1);
-        written += 1;
-        wait_for("the standby", || {
-            (pair.count(old)? == written.to_string()).then_some(())
-        });
-        assert_eq!(stage.revert(&undo).unwrap().proof, Proof::Seen);
+    let undo = wait_for("a standby that follows", || {
+        let undo = stage.prepare().unwrap();
+        serde_json::to_value(&undo)
+            .unwrap()
+            .get("worked")
+            .is_some()
+            .then_some(undo)
+    });
+    assert_eq!(pair.write(0, 0..20), 20);
+    let done = stage.inject(&undo).unwrap();
+    assert_eq!(done.proof, Proof::Seen, "{}", done.said);
+    assert_eq!(pair.count(0), None);
+    assert_eq!(pair.count(1).as_deref(), Some("20"));
+    let done = stage.revert_from_disk(&undo).unwrap();
+    assert_eq!(done.proof, Proof::Seen, "{}", done.said);
+    assert_eq!(
+        pair.ask(0, "select pg_is_in_recovery()").as_deref(),
+        Some("t")
+    );
+    // It follows: what is written now is there as well.
+    assert_eq!(pair.write(1, 20..21), 1);
+    wait_for("the standby", || (pair.count(0)? == "21").then_some(()));
+    assert_eq!(stage.revert(&undo).unwrap().proof, Proof::Seen);
+    drill_back(&pair, &variables);
+}
+
+/// The roles change sides again, by the command that people type.
+fn drill_back(pair: &Pair, variables: &[(&str, &str)]) {
+    let place = TempDir::new().unwrap();
+    let mut drill = stormdeck(place.path());
+    drill.args(["drill", "faults/postgres-promote", "--for", "1s"]);
+    for (name, value) in variables {
+        drill.arg(format!("--set={name}={value}"));
     }
+    let output = drill.output().unwrap();
+    let (out, err) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert!(output.status.success(), "{out}{err}");
+    assert!(
+        out.starts_with(
+            "promote standby\n✓ takes effect: its check fails\n✓ is back: its check passes"
+        ),
+        "{out}"
+    );
+    assert_eq!(
+        pair.ask(1, "select pg_is_in_recovery()").as_deref(),
+        Some("t")
+    );
+    assert_eq!(pair.count(0).as_deref(), Some("21"), "nothing is lost");
 }
 
 /// Redis, ended on drop.
