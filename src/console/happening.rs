@@ -108,6 +108,7 @@ pub fn tell(names: &Names, window: Option<&Window>, what: &Happening) -> Words {
             state,
             text,
             forced,
+            ..
         } => {
             let words = fault_words(window, *fault, *state, text);
             if *forced { words.insisted() } else { words }
@@ -307,6 +308,9 @@ mod tests {
             state: FaultState::Failed,
             text: "no\u{1b}pe".into(),
             forced: false,
+            in_place: false,
+            proven: false,
+            until: None,
         });
         assert_eq!(fault.whole(), "fault failed  7: no pe");
         assert_eq!(fault.short, "7 failed: no pe");

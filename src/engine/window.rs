@@ -467,7 +467,7 @@ impl Window {
                     };
                     self.note(by, what);
                     if let Some(phase) = begun {
-                        let acts = self.faults.enter(phase, self.clock.now());
+                        let acts = self.faults.enter_phase(phase, self.clock.now());
                         self.break_(acts);
                     }
                 }

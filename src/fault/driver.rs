@@ -44,7 +44,9 @@ pub struct Done {
 /// Whether a state was read back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Proof {
-    /// It was, and is as it should be.
+    /// A check of the profile was asked: it failed while the fault was in, or passes now that it is out.
+    Checked,
+    /// It was, and is as it should be; whether anybody is hurt by it, or well again, it does not say.
     Seen,
     /// There is no means to.
     #[default]

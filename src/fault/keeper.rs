@@ -60,6 +60,8 @@ pub enum What {
     Undo(String, Option<oneshot::Sender<bool>>),
     /// It is in place.
     Active(Done),
+    /// It was ordered back before anything was done.
+    CalledBack,
     /// It was not done, and nothing is left of the attempt.
     NotDone(FaultError),
     /// It is back.

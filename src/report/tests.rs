@@ -257,6 +257,9 @@ fn broken() -> Recording {
         state,
         text: String::new(),
         forced: false,
+        in_place: false,
+        proven: false,
+        until: None,
     };
     let hurt = |tick: &mut Tick| fail(tick, PAY, ErrorKind::Status5xx, Some(503), 36);
     window()

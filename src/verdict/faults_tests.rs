@@ -46,6 +46,9 @@ fn state(fault: usize, state: FaultState) -> Happening {
         state,
         text,
         forced: false,
+        in_place: false,
+        proven: false,
+        until: None,
     }
 }
 

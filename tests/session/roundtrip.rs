@@ -241,6 +241,9 @@ fn records_that_refer_to_nothing_are_refused_and_nothing_else_suffers() {
             state: FaultState::Active,
             text: String::new(),
             forced: false,
+            in_place: false,
+            proven: false,
+            until: None,
         }),
         Record::Unknown,
     ];
@@ -289,6 +292,9 @@ fn faults_and_signatures_are_read_back() {
             state: FaultState::Reverting,
             text: "after its 2m".into(),
             forced: false,
+            in_place: false,
+            proven: false,
+            until: None,
         }),
         event(Happening::SignOff {
             decision: Decision::NoGo,

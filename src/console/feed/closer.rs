@@ -105,6 +105,9 @@ mod tests {
             state,
             text: String::new(),
             forced: false,
+            in_place: false,
+            proven: false,
+            until: None,
         };
         Script::new(&[("steady", 3_000, 0.1)])
             .window(|window| window.faults = vec![FaultPlan::default()])

@@ -45,6 +45,9 @@ pub(crate) fn records(seconds: u64) -> Vec<Record> {
         state,
         text: String::new(),
         forced: false,
+        in_place: false,
+        proven: false,
+        until: None,
     };
     let happened = [
         (650, ops.clone(), fault(0, FaultState::Injecting)),

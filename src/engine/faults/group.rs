@@ -1,6 +1,6 @@
 //! Several faults as one: they go in one after the other, out together, and the group's state follows theirs.
 
-use super::{Act, Faults, Waiting, record, state};
+use super::{Act, Fault, Faults, In, Waiting, record, state, stuck};
 use crate::load::clock::Nanos;
 use crate::session::record::FaultState;
 
@@ -22,6 +22,7 @@ impl Faults {
                 at: now.saturating_add(stagger.saturating_mul(place as u64)),
                 by: by.map(str::to_owned),
             };
+            self.faults[member].with = None;
             if waiting.at <= now {
                 acts.extend(self.go_in_with(&waiting, now));
             } else {
@@ -36,9 +37,11 @@ impl Faults {
         if self.faults[waiting.member].outstanding || !self.faults[waiting.group].outstanding {
             return Vec::new();
         }
-        let acts = self.go_in(waiting.member, waiting.by.as_deref(), false, now);
-        self.faults[waiting.member].with = Some(waiting.group);
-        acts
+        let how = In {
+            with: Some(waiting.group),
+            ..In::default()
+        };
+        self.go_in(waiting.member, waiting.by.as_deref(), how, now)
     }
 
     /// Every member goes out, and none goes in any more.
@@ -49,100 +52,89 @@ impl Faults {
         why: &str,
     ) -> Vec<Act> {
         self.waiting.retain(|waiting| waiting.group != group);
-        let members = self.faults[group].members.clone();
         let mut acts = Vec::new();
-        for member in members {
+        for member in self.faults[group].members.clone() {
             if self.faults[member].with == Some(group) {
                 acts.extend(self.go_out(member, by, why));
             }
         }
-        // Nothing of it was in yet.
-        if !self.holds_something(group) {
-            self.faults[group].outstanding = false;
-            self.faults[group].state = FaultState::Recovering;
-            acts.push(record(None, state(group, FaultState::Recovering, "")));
-        }
+        acts.extend(self.settle(group));
         acts
     }
 
-    fn holds_something(&self, group: usize) -> bool {
-        let members = self.faults[group].members.iter();
-        members
-            .map(|&it| &self.faults[it])
-            .any(|it| it.with == Some(group) && it.outstanding)
+    /// The state of the group that a fault went in with, after the fault changed its own. When one of the members could
+    /// not be done, the others are brought back: half of a group tells nothing.
+    pub(super) fn follow(&mut self, member: usize) -> Vec<Act> {
+        let Some(group) = self.faults[member].with else {
+            return Vec::new();
+        };
+        let changed = &self.faults[member];
+        let failed = changed.state == FaultState::Failed && !changed.outstanding;
+        if failed && self.faults[group].outstanding {
+            let why = format!("`{}` of it could not be done", changed.name);
+            return self.go_out(group, None, &why);
+        }
+        self.settle(group)
     }
 
-    /// The group's state after one of its members changed.
-    pub(super) fn follow(&mut self, group: usize, member: usize) -> Vec<Act> {
-        let changed = &self.faults[member];
-        let name = changed.name.clone();
-        let members = || {
-            let all = self.faults[group].members.iter();
-            all.map(|&it| &self.faults[it])
-                .filter(|it| it.with == Some(group))
-        };
+    /// Takes over what the members say together.
+    fn settle(&mut self, group: usize) -> Vec<Act> {
         let waits = self.waiting.iter().any(|it| it.group == group);
-        let all = |state: FaultState| members().all(|it| it.state == state);
+        let members = self.faults[group]
+            .members
+            .iter()
+            .map(|&it| &self.faults[it]);
+        let members: Vec<&Fault> = members.filter(|it| it.with == Some(group)).collect();
         let now = self.faults[group].state;
-        let (to, outstanding, text) = match changed.state {
-            FaultState::Failed if changed.outstanding => {
-                let text = format!("`{name}` of it may still be in place");
-                (FaultState::Failed, true, text)
-            }
-            // The others are brought back: half of a group tells nothing.
-            FaultState::Failed if now != FaultState::Failed => {
-                let mut acts = Vec::new();
-                for member in self.faults[group].members.clone() {
-                    if self.faults[member].with == Some(group) {
-                        acts.extend(self.go_out(member, None, "another one of its group failed"));
-                    }
-                }
-                self.waiting.retain(|waiting| waiting.group != group);
-                let text = format!("`{name}` of it could not be done");
-                acts.extend(self.set_group(group, FaultState::Failed, false, &text));
-                return acts;
-            }
-            FaultState::Active if !waits && all(FaultState::Active) => {
-                (FaultState::Active, true, String::new())
-            }
-            FaultState::Recovering | FaultState::Recovered
-                if !waits && all(FaultState::Recovered) =>
-            {
-                (FaultState::Recovered, false, String::new())
-            }
-            FaultState::Armed if !waits && all(FaultState::Armed) => {
-                (FaultState::Armed, false, String::new())
-            }
-            FaultState::Recovering if !self.holds_something(group) && now != FaultState::Failed => {
-                (FaultState::Recovering, false, String::new())
+        let (to, outstanding) = together(&members, now, waits);
+        if to == now {
+            return Vec::new();
+        }
+        self.set(group, to, outstanding);
+        vec![record(
+            None,
+            if to == FaultState::Failed && outstanding {
+                stuck(group, "one of it may still be in place")
+            } else {
+                state(group, to, "")
+            },
+        )]
+    }
+}
+
+/// The state of a group by those of its members that went in with it, and whether it is outstanding. `now` is the state
+/// that it is in, `waits` whether some of its members are still to go in.
+fn together(members: &[&Fault], now: FaultState, waits: bool) -> (FaultState, bool) {
+    let any = |state: FaultState| members.iter().any(|it| it.state == state);
+    let all = |state: FaultState| members.iter().all(|it| it.state == state);
+    let mut outstanding = members.iter().filter(|it| it.outstanding).peekable();
+    if outstanding.peek().is_some() {
+        let stuck = outstanding.any(|it| it.state == FaultState::Failed);
+        return match now {
+            _ if stuck => (FaultState::Failed, true),
+            FaultState::Failed => (FaultState::Reverting, true),
+            FaultState::Injecting if !waits && all(FaultState::Active) => {
+                (FaultState::Active, true)
             }
             FaultState::Armed
             | FaultState::Injecting
             | FaultState::Active
             | FaultState::Reverting
             | FaultState::Recovering
-            | FaultState::Recovered
-            | FaultState::Failed => return Vec::new(),
+            | FaultState::Recovered => (now, true),
         };
-        self.set_group(group, to, outstanding, &text)
     }
-
-    fn set_group(
-        &mut self,
-        group: usize,
-        to: FaultState,
-        outstanding: bool,
-        text: &str,
-    ) -> Vec<Act> {
-        let it = &mut self.faults[group];
-        if it.state == to && to != FaultState::Failed {
-            return Vec::new();
-        }
-        it.state = to;
-        it.outstanding = outstanding;
-        if !outstanding {
-            it.until = None;
-        }
-        vec![record(None, state(group, to, text))]
+    if waits {
+        return (now, true);
     }
+    let to = if any(FaultState::Failed) {
+        FaultState::Failed
+    } else if any(FaultState::Recovering) {
+        FaultState::Recovering
+    } else if !members.is_empty() && all(FaultState::Recovered) {
+        FaultState::Recovered
+    } else {
+        FaultState::Armed
+    };
+    (to, false)
 }

@@ -11,7 +11,7 @@ mod group;
 use std::time::Duration;
 
 use super::command::Switch;
-use crate::fault::driver::{Done, Proof};
+use crate::fault::driver::Proof;
 use crate::fault::keeper::Order;
 use crate::load::clock::Nanos;
 use crate::profile::Profile;
@@ -53,8 +53,6 @@ struct Fault {
     of_phase: bool,
     /// The group that it went in with.
     with: Option<usize>,
-    /// Nothing but its own way back can tell that it is over: no load was there to measure by.
-    by_check: bool,
 }
 
 /// Why a fault goes out by itself.
@@ -64,6 +62,19 @@ enum Until {
     Schedule,
     /// Its `max` is over.
     Max,
+}
+
+/// How a fault goes in.
+#[derive(Debug, Clone, Copy, Default)]
+struct In {
+    /// Against a guard rail.
+    forced: bool,
+    /// For so long, if that is less than its `max`.
+    stay: Option<Nanos>,
+    /// Until the phase ends.
+    of_phase: bool,
+    /// With this group.
+    with: Option<usize>,
 }
 
 /// A member of a group that is to go in.
@@ -92,6 +103,8 @@ pub struct Faults {
     phases: Vec<Vec<PhaseFault>>,
     dues: Vec<Due>,
     waiting: Vec<Waiting>,
+    /// Nothing is there to measure a recovery by.
+    without_load: bool,
     /// The window is over: nothing goes in any more.
     over: bool,
 }
@@ -120,7 +133,6 @@ impl Faults {
                 until: None,
                 of_phase: false,
                 with: None,
-                by_check: profile.scenarios.is_empty(),
             }
         });
         Self {
@@ -134,12 +146,13 @@ impl Faults {
                 .collect(),
             dues: Vec::new(),
             waiting: Vec::new(),
+            without_load: profile.scenarios.is_empty(),
             over: false,
         }
     }
 
     /// A phase begins: what belonged to the one before goes out, and its own faults become due.
-    pub fn enter(&mut self, phase: usize, at: Nanos) -> Vec<Act> {
+    pub fn enter_phase(&mut self, phase: usize, at: Nanos) -> Vec<Act> {
         let mut acts = Vec::new();
         for fault in self.units() {
             if self.faults[fault].of_phase && self.faults[fault].outstanding {
@@ -198,16 +211,12 @@ impl Faults {
             let text = format!("fault `{name}` was due and did not go in: {why}");
             return vec![record(None, Happening::Warning { text })];
         }
-        let acts = self.go_in(due.fault, None, false, now);
-        let fault = &mut self.faults[due.fault];
-        fault.of_phase = due.length.is_none();
-        if let (Some(length), Some((until, _))) = (due.length, fault.until) {
-            let end = now.saturating_add(length);
-            if end <= until {
-                fault.until = Some((end, Until::Schedule));
-            }
-        }
-        acts
+        let how = In {
+            stay: due.length,
+            of_phase: due.length.is_none(),
+            ..In::default()
+        };
+        self.go_in(due.fault, None, how, now)
     }
 
     /// Carries out what a person asks for.
@@ -232,17 +241,24 @@ impl Faults {
             (false, false) => Err(format!("`{name}` is not on")),
             (false, true) => Ok(self.go_out(fault, by, "")),
             (true, false) => match self.allowed(fault, around) {
-                Ok(()) => Ok(self.go_in(fault, by, false, now)),
-                Err(_) if force && !self.over => Ok(self.go_in(fault, by, true, now)),
+                Ok(()) => Ok(self.go_in(fault, by, In::default(), now)),
+                Err(_) if force && !self.over => {
+                    let how = In {
+                        forced: true,
+                        ..In::default()
+                    };
+                    Ok(self.go_in(fault, by, how, now))
+                }
                 Err(why) if self.over => Err(why),
                 Err(why) => Err(format!("{why}; `fault {name} force` insists")),
             },
         }
     }
 
-    /// Brings everything back, and lets nothing go in that was waiting to. Gives how many there were.
+    /// Brings everything back, and lets nothing go in that the schedule still had for this phase. Gives how many there were.
     pub fn clear(&mut self, by: Option<&str>, why: &str) -> (Vec<Act>, usize) {
         self.waiting.clear();
+        self.dues.clear();
         let mut acts = Vec::new();
         let on: Vec<usize> = self
             .units()
@@ -257,15 +273,18 @@ impl Faults {
     /// The window is over: everything is brought back, and nothing goes in any more.
     pub fn end(&mut self) -> Vec<Act> {
         self.over = true;
-        self.dues.clear();
         self.clear(None, "the window is over").0
     }
 
     /// Whether something may be in place still.
     pub fn outstanding(&self) -> Vec<&str> {
-        let leaves = self.faults.iter().filter(|fault| fault.members.is_empty());
-        let on = leaves.filter(|fault| fault.outstanding);
-        on.map(|fault| fault.name.as_str()).collect()
+        let on = self.leaves().filter(|&it| self.faults[it].outstanding);
+        on.map(|it| self.faults[it].name.as_str()).collect()
+    }
+
+    /// Whether something is still to go in by the schedule of this phase.
+    pub fn has_schedule(&self) -> bool {
+        !self.dues.is_empty()
     }
 
     /// Whether a fault is on, or on its way in.
@@ -324,20 +343,27 @@ impl Faults {
         Ok(())
     }
 
-    fn go_in(&mut self, fault: usize, by: Option<&str>, forced: bool, now: Nanos) -> Vec<Act> {
+    fn go_in(&mut self, fault: usize, by: Option<&str>, how: In, now: Nanos) -> Vec<Act> {
         let it = &mut self.faults[fault];
         it.state = FaultState::Injecting;
         it.outstanding = true;
-        it.of_phase = false;
-        it.with = None;
-        it.until = Some((now.saturating_add(it.max), Until::Max));
+        it.of_phase = how.of_phase;
+        it.with = how.with;
+        let (stay, why) = match how.stay {
+            Some(stay) if stay <= it.max => (stay, Until::Schedule),
+            Some(_) | None => (it.max, Until::Max),
+        };
+        it.until = Some((now.saturating_add(stay), why));
         let mut acts = vec![record(
             by,
             Happening::Fault {
                 fault,
                 state: FaultState::Injecting,
                 text: String::new(),
-                forced,
+                forced: how.forced,
+                in_place: false,
+                proven: false,
+                until: it.ends(),
             },
         )];
         if it.members.is_empty() {
@@ -366,53 +392,82 @@ impl Faults {
     }
 
     /// A fault is in place.
-    pub fn is_active(&mut self, fault: usize, done: &Done) -> Vec<Act> {
-        let text = match done.proof {
-            Proof::Seen => "its check fails, as it should",
-            Proof::None => "",
+    pub fn is_active(&mut self, fault: usize, proof: Proof) -> Vec<Act> {
+        // It was ordered out before the word that it is in place came.
+        if self.faults[fault].state == FaultState::Reverting {
+            return Vec::new();
+        }
+        let text = match proof {
+            Proof::Checked => "its check fails, as it should",
+            Proof::Seen | Proof::None => "",
         };
-        self.become_(fault, FaultState::Active, text, true)
+        self.enter(fault, FaultState::Active, text, proof)
+    }
+
+    /// A fault was called back before anything of it was done.
+    pub fn is_called_back(&mut self, fault: usize) -> Vec<Act> {
+        let text = "called back before anything was done";
+        self.enter(fault, FaultState::Armed, text, Proof::None)
     }
 
     /// A fault was not done, and nothing is left of the attempt.
     pub fn is_not_done(&mut self, fault: usize, why: &str) -> Vec<Act> {
-        self.become_(fault, FaultState::Failed, why, false)
+        self.enter(fault, FaultState::Failed, why, Proof::None)
     }
 
-    /// A fault is undone.
-    pub fn is_reverted(&mut self, fault: usize, done: &Done) -> Vec<Act> {
-        let text = match done.proof {
-            Proof::Seen => "its check passes",
-            Proof::None => "",
+    /// A fault is undone. Without load nothing but its own check tells more.
+    pub fn is_reverted(&mut self, fault: usize, proof: Proof) -> Vec<Act> {
+        let text = match proof {
+            Proof::Checked => "its check passes",
+            Proof::Seen | Proof::None => "",
         };
-        let mut acts = self.become_(fault, FaultState::Recovering, text, false);
-        if self.faults[fault].by_check {
-            let text = match done.proof {
-                Proof::Seen => "its check passes, and there is no load to measure by",
-                Proof::None => "it was undone; there is neither a check nor load to tell more",
-            };
-            acts.extend(self.is_recovered(fault, text));
+        let mut acts = self.enter(fault, FaultState::Recovering, text, proof);
+        if self.without_load {
+            acts.extend(match proof {
+                Proof::Checked => self.is_recovered(fault, "its check passes; no load was put"),
+                Proof::Seen => self.is_recovered(fault, "it was seen to be out; no load was put"),
+                Proof::None => {
+                    self.is_unknown(fault, "it was undone; neither a check nor load tells more")
+                }
+            });
         }
         acts
     }
 
     /// A fault could not be undone; it is tried again after a pause.
     pub fn is_not_reverted(&mut self, fault: usize, why: &str, pause: Duration) -> Vec<Act> {
-        let text = format!(
-            "it may still be in place, tried again in {}: {why}",
-            format_duration(pause)
-        );
-        self.become_(fault, FaultState::Failed, &text, true)
+        let pause = format_duration(pause);
+        let text = format!("it may still be in place, tried again in {pause}: {why}");
+        self.set(fault, FaultState::Failed, true);
+        let mut acts = vec![record(None, stuck(fault, &text))];
+        acts.extend(self.follow(fault));
+        acts
     }
 
     /// The system is back.
     pub fn is_recovered(&mut self, fault: usize, text: &str) -> Vec<Act> {
-        self.become_(fault, FaultState::Recovered, text, false)
+        self.enter(fault, FaultState::Recovered, text, Proof::None)
     }
 
     /// It will not be known whether the system is back.
     pub fn is_unknown(&mut self, fault: usize, text: &str) -> Vec<Act> {
-        self.become_(fault, FaultState::Armed, text, false)
+        self.enter(fault, FaultState::Armed, text, Proof::None)
+    }
+
+    /// Nobody keeps the faults any more. What is on is left to the watchdog, and never known to be back.
+    pub fn are_lost(&mut self) -> Vec<Act> {
+        let text =
+            "it may still be in place: whoever kept it is gone, and its watchdog brings it back";
+        let on: Vec<usize> = self
+            .leaves()
+            .filter(|&it| self.faults[it].outstanding)
+            .collect();
+        let mut acts = Vec::new();
+        for fault in on {
+            self.set(fault, FaultState::Failed, true);
+            acts.push(record(None, stuck(fault, text)));
+        }
+        acts
     }
 
     /// The watchdog is gone, or was faster: the keeper brings the fault back.
@@ -424,23 +479,47 @@ impl Faults {
         acts
     }
 
-    fn become_(&mut self, fault: usize, to: FaultState, text: &str, outstanding: bool) -> Vec<Act> {
+    /// A fault comes into another state, and its group with it.
+    fn enter(&mut self, fault: usize, to: FaultState, text: &str, proof: Proof) -> Vec<Act> {
+        self.set(fault, to, to == FaultState::Active);
+        let what = Happening::Fault {
+            fault,
+            state: to,
+            text: text.to_owned(),
+            forced: false,
+            in_place: false,
+            proven: proof != Proof::None,
+            until: self.faults[fault].ends(),
+        };
+        let mut acts = vec![record(None, what)];
+        acts.extend(self.follow(fault));
+        acts
+    }
+
+    fn set(&mut self, fault: usize, to: FaultState, outstanding: bool) {
         let it = &mut self.faults[fault];
-        // It was ordered out before the word that it is in place came.
-        if to == FaultState::Active && it.state == FaultState::Reverting {
-            return Vec::new();
-        }
         it.state = to;
         it.outstanding = outstanding;
         if !outstanding {
             it.until = None;
         }
-        let with = it.with;
-        let mut acts = vec![record(None, state(fault, to, text))];
-        if let Some(group) = with {
-            acts.extend(self.follow(group, fault));
-        }
-        acts
+    }
+
+    /// Faults that are no groups.
+    fn leaves(&self) -> impl Iterator<Item = usize> + use<> {
+        let leaves = self.faults.iter().enumerate();
+        let leaves: Vec<usize> = leaves
+            .filter(|(_, it)| it.members.is_empty())
+            .map(|(index, _)| index)
+            .collect();
+        leaves.into_iter()
+    }
+}
+
+impl Fault {
+    /// When it goes out by itself, µs since the window began.
+    fn ends(&self) -> Option<u64> {
+        self.until.map(|(at, _)| at / 1000)
     }
 }
 
@@ -450,6 +529,22 @@ fn state(fault: usize, state: FaultState, text: &str) -> Happening {
         state,
         text: text.to_owned(),
         forced: false,
+        in_place: false,
+        proven: false,
+        until: None,
+    }
+}
+
+/// One that could not be undone.
+fn stuck(fault: usize, text: &str) -> Happening {
+    Happening::Fault {
+        fault,
+        state: FaultState::Failed,
+        text: text.to_owned(),
+        forced: false,
+        in_place: true,
+        proven: false,
+        until: None,
     }
 }
 

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use super::*;
-use crate::fault::driver::Done;
 use crate::profile::{self, Options};
 
 const S: Nanos = 1_000_000_000;
@@ -65,7 +64,7 @@ fn a_fault_goes_in_and_out_and_each_change_says_who_asked_for_it() {
         "`slow` is injecting already"
     );
     assert_eq!(
-        states(&faults.is_active(SLOW, &Done::default())),
+        states(&faults.is_active(SLOW, Proof::None)),
         [(SLOW, FaultState::Active)]
     );
     let off = faults
@@ -78,7 +77,7 @@ fn a_fault_goes_in_and_out_and_each_change_says_who_asked_for_it() {
         "until it is known to be out"
     );
     assert_eq!(
-        states(&faults.is_reverted(SLOW, &Done::default())),
+        states(&faults.is_reverted(SLOW, Proof::None)),
         [(SLOW, FaultState::Recovering)]
     );
     assert!(faults.outstanding().is_empty());
@@ -93,7 +92,7 @@ fn it_goes_out_by_itself_when_its_max_is_over_whatever_it_is_doing() {
         let mut faults = plain();
         on(&mut faults, SLOW, 0).unwrap();
         if active {
-            faults.is_active(SLOW, &Done::default());
+            faults.is_active(SLOW, Proof::None);
         }
         assert_eq!(faults.next_change(), Some(60 * S));
         assert!(faults.advance(60 * S - 1, &Around::default()).is_empty());
@@ -112,7 +111,7 @@ fn what_speaks_against_it_is_said_and_a_person_may_insist() {
         why,
         "`slow` is on, and `max_faults` is 1; `fault dead force` insists"
     );
-    faults.is_reverted(SLOW, &Done::default());
+    faults.is_reverted(SLOW, Proof::None);
     let why = on(&mut faults, DEAD, 0).unwrap_err();
     assert!(why.starts_with("`slow` is recovering"), "{why}");
     faults.is_recovered(SLOW, "");
@@ -174,8 +173,8 @@ fn everything_is_cleared_at_once_and_after_the_end_nothing_goes_in() {
         faults.clear(None, "").0.is_empty(),
         "they are on their way out"
     );
-    faults.is_reverted(SLOW, &Done::default());
-    faults.is_reverted(DEAD, &Done::default());
+    faults.is_reverted(SLOW, Proof::None);
+    faults.is_reverted(DEAD, Proof::None);
     faults.end();
     let forced = faults.order(SLOW, Switch::On, true, OPS, 0, &Around::default());
     assert_eq!(forced.unwrap_err(), "the window is over");
@@ -185,7 +184,7 @@ fn everything_is_cleared_at_once_and_after_the_end_nothing_goes_in() {
 fn a_fault_that_cannot_be_undone_stays_outstanding_until_it_is() {
     let mut faults = plain();
     on(&mut faults, SLOW, 0).unwrap();
-    faults.is_active(SLOW, &Done::default());
+    faults.is_active(SLOW, Proof::None);
     faults.clear(None, "");
     let acts = faults.is_not_reverted(SLOW, "no route", Duration::from_secs(2));
     let Act::Record {
@@ -206,7 +205,7 @@ fn a_fault_that_cannot_be_undone_stays_outstanding_until_it_is() {
             .unwrap_err()
             .contains("`slow` is on")
     );
-    faults.is_reverted(SLOW, &Done::default());
+    faults.is_reverted(SLOW, Proof::None);
     assert!(faults.outstanding().is_empty());
 }
 
@@ -227,7 +226,7 @@ fn word_that_it_is_in_place_comes_too_late_when_it_was_ordered_out() {
     let mut faults = plain();
     on(&mut faults, SLOW, 0).unwrap();
     faults.clear(None, "");
-    assert!(faults.is_active(SLOW, &Done::default()).is_empty());
+    assert!(faults.is_active(SLOW, Proof::None).is_empty());
 }
 
 const PHASES: &str = r#"
@@ -247,15 +246,15 @@ for = "100s"
 #[test]
 fn the_schedule_puts_faults_in_again_and_again_and_takes_them_out() {
     let mut faults = faults("", PHASES);
-    assert!(faults.enter(0, 0).is_empty());
+    assert!(faults.enter_phase(0, 0).is_empty());
     let mut seen = Vec::new();
     while let Some(at) = faults.next_change().filter(|&at| at < 100 * S) {
         for (fault, order) in orders(&faults.advance(at, &Around::default())) {
             seen.push((at / S, order));
             match order {
-                Order::Inject => drop(faults.is_active(fault, &Done::default())),
+                Order::Inject => drop(faults.is_active(fault, Proof::None)),
                 Order::Revert => {
-                    faults.is_reverted(fault, &Done::default());
+                    faults.is_reverted(fault, Proof::None);
                     faults.is_recovered(fault, "");
                 }
             }
@@ -264,7 +263,7 @@ fn the_schedule_puts_faults_in_again_and_again_and_takes_them_out() {
     let (on, off) = (Order::Inject, Order::Revert);
     assert_eq!(seen, [(10, on), (30, off), (50, on), (70, off), (90, on)]);
     // The third one is still on when the next phase begins; it has a length and stays that long.
-    let acts = faults.enter(1, 100 * S);
+    let acts = faults.enter_phase(1, 100 * S);
     assert!(acts.is_empty(), "{acts:?}");
     let acts = faults.advance(100 * S, &Around::default());
     let Act::Record {
@@ -283,20 +282,20 @@ fn the_schedule_puts_faults_in_again_and_again_and_takes_them_out() {
 #[test]
 fn a_fault_without_a_length_goes_out_with_its_phase() {
     let mut faults = faults("", PHASES);
-    faults.enter(1, 0);
+    faults.enter_phase(1, 0);
     assert_eq!(
         orders(&faults.advance(0, &Around::default())),
         [(DEAD, Order::Inject)]
     );
-    assert_eq!(orders(&faults.enter(2, 100 * S)), [(DEAD, Order::Revert)]);
+    assert_eq!(orders(&faults.enter_phase(2, 100 * S)), [(DEAD, Order::Revert)]);
 }
 
 #[test]
 fn one_that_a_person_put_in_stays_when_the_phase_ends() {
     let mut faults = faults("", PHASES);
-    faults.enter(1, 0);
+    faults.enter_phase(1, 0);
     on(&mut faults, DEAD, 0).unwrap();
-    assert!(orders(&faults.enter(2, 100 * S)).is_empty());
+    assert!(orders(&faults.enter_phase(2, 100 * S)).is_empty());
 }
 
 #[test]
@@ -309,7 +308,7 @@ fn a_group_goes_in_one_after_the_other_and_out_together() {
         [(BOTH, FaultState::Injecting), (SLOW, FaultState::Injecting)]
     );
     assert_eq!(
-        states(&faults.is_active(SLOW, &Done::default())),
+        states(&faults.is_active(SLOW, Proof::None)),
         [(SLOW, FaultState::Active)]
     );
     assert_eq!(faults.next_change(), Some(5 * S));
@@ -318,7 +317,7 @@ fn a_group_goes_in_one_after_the_other_and_out_together() {
         [(DEAD, Order::Inject)]
     );
     assert_eq!(
-        states(&faults.is_active(DEAD, &Done::default())),
+        states(&faults.is_active(DEAD, Proof::None)),
         [(DEAD, FaultState::Active), (BOTH, FaultState::Active)]
     );
     let (acts, count) = faults.clear(None, "");
@@ -327,11 +326,11 @@ fn a_group_goes_in_one_after_the_other_and_out_together() {
         (vec![(SLOW, Order::Revert), (DEAD, Order::Revert)], 1)
     );
     assert_eq!(
-        states(&faults.is_reverted(SLOW, &Done::default())),
+        states(&faults.is_reverted(SLOW, Proof::None)),
         [(SLOW, FaultState::Recovering)]
     );
     assert_eq!(
-        states(&faults.is_reverted(DEAD, &Done::default())),
+        states(&faults.is_reverted(DEAD, Proof::None)),
         [
             (DEAD, FaultState::Recovering),
             (BOTH, FaultState::Recovering)
@@ -354,7 +353,7 @@ fn a_group_that_is_called_back_early_never_puts_its_others_in() {
         .unwrap();
     assert!(orders(&faults.advance(10 * S, &Around::default())).is_empty());
     assert_eq!(
-        states(&faults.is_reverted(SLOW, &Done::default())),
+        states(&faults.is_reverted(SLOW, Proof::None)),
         [
             (SLOW, FaultState::Recovering),
             (BOTH, FaultState::Recovering)
@@ -366,7 +365,7 @@ fn a_group_that_is_called_back_early_never_puts_its_others_in() {
 fn half_of_a_group_is_brought_back_when_the_other_half_fails() {
     let mut faults = plain();
     on(&mut faults, BOTH, 0).unwrap();
-    faults.is_active(SLOW, &Done::default());
+    faults.is_active(SLOW, Proof::None);
     faults.advance(5 * S, &Around::default());
     let acts = faults.is_not_done(DEAD, "no");
     assert_eq!(orders(&acts), [(SLOW, Order::Revert)]);

@@ -279,6 +279,9 @@ mod tests {
             state,
             text: String::new(),
             forced: false,
+            in_place: false,
+            proven: false,
+            until: None,
         };
         let recording = Recording::new(&[("steady", 30, 1.0)])
             .gate("errors stay few", "", "errors < 2%", &[])

@@ -37,6 +37,9 @@ fn snapshot() -> Snapshot {
             state: FaultState::Active,
             text: String::new(),
             forced: false,
+            in_place: false,
+            proven: false,
+            until: None,
         });
     let mut snapshot = Snapshot {
         session: "checkout-4.2".into(),

@@ -41,11 +41,17 @@ impl Window {
                 (acts, format!("`{name}` {}", self.way_of(fault, to)))
             }
             Breaking::Clear => {
+                let scheduled = self.faults.has_schedule();
                 let (acts, count) = self.faults.clear(by.as_deref(), "everything is cleared");
                 let said = match count {
                     0 => "nothing is on".to_owned(),
                     1 => "1 fault goes out".to_owned(),
                     more => format!("{more} faults go out"),
+                };
+                let said = if scheduled {
+                    format!("{said}; no other one goes in by the schedule of this phase")
+                } else {
+                    said
                 };
                 (acts, said)
             }
@@ -94,8 +100,9 @@ impl Window {
     /// Takes in what the keeper saw. A keeper that is gone has panicked; what it held is the watchdog's.
     pub(super) fn on_seen(&mut self, seen: Option<Seen>) {
         let Some(Seen { fault, at, what }) = seen else {
-            let text = "the thread that keeps the faults has panicked: its watchdog brings back what is on";
-            self.warn(text.into());
+            self.warn("the thread that keeps the faults has panicked".into());
+            let acts = self.faults.are_lost();
+            self.break_(acts);
             return;
         };
         let acts = match what {
@@ -111,18 +118,19 @@ impl Window {
             }
             What::Active(done) => {
                 self.say(fault, &done);
-                if done.proof == Proof::Seen {
+                if done.proof == Proof::Checked {
                     self.note_effect(fault, None, "its check fails");
                 }
-                self.faults.is_active(fault, &done)
+                self.faults.is_active(fault, done.proof)
             }
+            What::CalledBack => self.faults.is_called_back(fault),
             What::NotDone(why) => self.faults.is_not_done(fault, &why.to_string()),
             What::Reverted(done) => {
                 self.say(fault, &done);
                 if let Some(touched) = self.touched.remove(&fault) {
                     self.note_effect(fault, Some(touched), "");
                 }
-                self.faults.is_reverted(fault, &done)
+                self.faults.is_reverted(fault, done.proof)
             }
             What::NotReverted(why, pause) => {
                 self.faults.is_not_reverted(fault, &why.to_string(), pause)

@@ -31,8 +31,8 @@ pub(super) struct Task {
 enum Went {
     /// It is in place.
     In(Undo),
-    /// Nothing was changed.
-    Not(FaultError),
+    /// Nothing was changed; without a reason when it was ordered back.
+    Not(Option<FaultError>),
     /// Something may have been changed: because of an error, or because it was ordered back.
     HalfWay(Undo, Option<FaultError>),
 }
@@ -56,7 +56,8 @@ impl Task {
                 self.stay(orders).await;
                 self.bring_back(&undo, None).await;
             }
-            Went::Not(why) => self.tell(What::NotDone(why)),
+            Went::Not(Some(why)) => self.tell(What::NotDone(why)),
+            Went::Not(None) => self.tell(What::CalledBack),
             Went::HalfWay(undo, why) => self.bring_back(&undo, why).await,
         }
     }
@@ -64,15 +65,15 @@ impl Task {
     async fn inject(&self, orders: &mut UnboundedReceiver<Order>) -> Went {
         let undo = tokio::select! {
             undo = self.driver.prepare() => undo,
-            () = ordered_back(orders) => Err(FaultError("it was ordered back before it began".into())),
+            () = ordered_back(orders) => return Went::Not(None),
         };
         let undo = match undo {
             Ok(undo) => undo,
-            Err(why) => return Went::Not(why),
+            Err(why) => return Went::Not(Some(why)),
         };
         if let Err(why) = self.write_down(&undo).await {
             self.release().await;
-            return Went::Not(why);
+            return Went::Not(Some(why));
         }
         tokio::select! {
             done = self.driver.inject(&undo) => match done {
@@ -135,6 +136,7 @@ impl Task {
     /// Tries until it is back. `why` is what went wrong on its way in.
     async fn bring_back(&self, undo: &Undo, why: Option<FaultError>) {
         let touched = self.driver.touched();
+        let mut told = None;
         let mut tries = 0;
         loop {
             match self.driver.revert(undo).await {
@@ -149,7 +151,11 @@ impl Task {
                 }
                 Err(why) => {
                     let pause = recover::pause(tries);
-                    self.tell(What::NotReverted(why, pause));
+                    // Once for each reason, however long it lasts.
+                    if told.as_ref() != Some(&why) {
+                        self.tell(What::NotReverted(why.clone(), pause));
+                        told = Some(why);
+                    }
                     tries += 1;
                     tokio::time::sleep(pause).await;
                 }

@@ -88,6 +88,7 @@ impl Injections {
                 state,
                 text,
                 forced,
+                ..
             } => {
                 if self.opens(*fault, *state) {
                     self.open(*fault, event, *forced, around);

@@ -23,6 +23,9 @@ fn state(fault: usize, state: FaultState) -> Happening {
         state,
         text: String::new(),
         forced: false,
+        in_place: false,
+        proven: false,
+        until: None,
     }
 }
 

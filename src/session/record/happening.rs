@@ -76,6 +76,15 @@ pub enum Happening {
         /// Whether a person insisted on it against a guard rail.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         forced: bool,
+        /// Of one that failed: whether it may still be in place. If not, nothing is left of it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        in_place: bool,
+        /// Whether the state was read back from what was broken, or mended, and found as it should be.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        proven: bool,
+        /// Of one that goes in or is in place: when it goes out by itself, µs since the window began.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<u64>,
     },
     /// How a fault is brought back, durable before anything is broken.
     Undo {
@@ -196,8 +205,7 @@ fn is_zero(value: &u64) -> bool {
 }
 
 /// State of a fault. One way round: armed, injecting, active, reverting, recovering, recovered, and armed again.
-/// Failed after injecting means that it was not done; failed after reverting, that it was not undone and may still be in
-/// place.
+/// Failed means that it was not done, or, where the event says that it may still be in place, that it could not be undone yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FaultState {

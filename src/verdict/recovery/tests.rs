@@ -112,6 +112,9 @@ fn state(state: FaultState) -> Happening {
         state,
         text: String::new(),
         forced: false,
+        in_place: false,
+        proven: false,
+        until: None,
     }
 }
 

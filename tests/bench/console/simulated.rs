@@ -177,6 +177,9 @@ fn tick(writer: &mut Writer, sim: &mut Sim, n: u64) {
                 state: WAY[turn % WAY.len()],
                 text: String::new(),
                 forced: false,
+                in_place: false,
+                proven: false,
+                until: None,
             },
         };
         writer.append(&Record::Event(event)).unwrap();
