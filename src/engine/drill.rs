@@ -120,73 +120,105 @@ pub fn profile(mut profile: Profile, drill: Drill) -> Profile {
     profile
 }
 
-/// The states that the fault went through, and what was said of each.
-fn course(history: &History, fault: usize) -> impl Iterator<Item = (FaultState, &str)> {
+/// One state that the fault went through.
+struct Step<'h> {
+    state: FaultState,
+    text: &'h str,
+    in_place: bool,
+    proven: bool,
+}
+
+fn course(history: &History, fault: usize) -> impl DoubleEndedIterator<Item = Step<'_>> {
     let events = history.events().iter();
     events.filter_map(move |event| match &event.what {
         Happening::Fault {
             fault: it,
             state,
             text,
+            in_place,
+            proven,
             ..
-        } if *it == fault => Some((*state, text.as_str())),
+        } if *it == fault => Some(Step {
+            state: *state,
+            text,
+            in_place: *in_place,
+            proven: *proven,
+        }),
         _ => None,
     })
 }
 
 /// Whether the fault has gone its whole way, so that nothing more is to be seen.
 pub fn is_over(history: &History, fault: usize) -> bool {
-    let mut before = FaultState::Armed;
-    let mut over = false;
-    for (state, _) in course(history, fault) {
-        over = match state {
-            FaultState::Recovered => true,
-            // Not done. One that is not undone is tried again.
-            FaultState::Failed => before == FaultState::Injecting,
-            FaultState::Armed
-            | FaultState::Injecting
+    course(history, fault)
+        .last()
+        .is_some_and(|step| match step.state {
+            // Armed again: nobody will know more.
+            FaultState::Recovered | FaultState::Armed => true,
+            // One that could not be undone is tried again.
+            FaultState::Failed => !step.in_place,
+            FaultState::Injecting
             | FaultState::Active
             | FaultState::Reverting
             | FaultState::Recovering => false,
-        };
-        before = state;
-    }
-    over
+        })
 }
 
 /// What the window of a drill has shown.
 pub fn shown(history: &History, fault: usize) -> Shown {
-    let members = history.window().and_then(|window| window.faults.get(fault));
-    let members = members.map_or(&[][..], |plan| &plan.members);
-    let effect = history.events().iter().find_map(|event| match &event.what {
-        Happening::Effect(effect)
-            if (effect.fault == fault || members.contains(&effect.fault))
-                && (effect.affected > 0 || !effect.text.is_empty()) =>
-        {
-            Some(match effect.affected {
-                0 => effect.text.clone(),
-                count => format!("{count} of {} touched", effect.seen),
-            })
-        }
-        _ => None,
-    });
-    let last = course(history, fault).last();
-    let failed = course(history, fault).find(|(state, _)| *state == FaultState::Failed);
     Shown {
-        effect: effect.ok_or_else(|| match failed {
-            Some((_, why)) => why.to_owned(),
-            None => {
-                "nothing was seen that it did: give it a `check`, or drill it `--with-load`".into()
+        effect: effect(history, fault),
+        back: back(history, fault),
+    }
+}
+
+fn effect(history: &History, fault: usize) -> Result<String, String> {
+    let plan = history.window().and_then(|window| window.faults.get(fault));
+    let members = plan.map_or(&[][..], |plan| &plan.members);
+    let effects = history
+        .events()
+        .iter()
+        .filter_map(|event| match &event.what {
+            Happening::Effect(effect)
+                if effect.fault == fault || members.contains(&effect.fault) =>
+            {
+                Some(effect)
             }
-        }),
-        back: match last {
-            Some((FaultState::Recovered, text)) => Ok(text.to_owned()),
-            Some((FaultState::Recovering, _)) => {
-                Err("it was undone, and the system was not seen to be back in time".into())
-            }
-            Some((FaultState::Failed, why)) => Err(why.to_owned()),
-            Some((state, _)) => Err(format!("it is {}", state.name())),
-            None => Err("it never went in".into()),
-        },
+            _ => None,
+        });
+    let mut untouched = false;
+    for effect in effects {
+        match (effect.affected, effect.text.is_empty()) {
+            (1.., _) => return Ok(format!("{} of {} touched", effect.affected, effect.seen)),
+            (0, false) => return Ok(effect.text.clone()),
+            (0, true) => untouched = true,
+        }
+    }
+    let steps = || course(history, fault);
+    if let Some(failed) = steps().find(|step| step.state == FaultState::Failed) {
+        return Err(failed.text.to_owned());
+    }
+    if untouched {
+        return Err("it was in place, and touched nothing that came by".into());
+    }
+    if steps().any(|step| step.state == FaultState::Active && step.proven) {
+        return Ok("it was seen to be in place".into());
+    }
+    Err("nothing was seen that it did: give it a `check`, or drill it `--with-load`".into())
+}
+
+fn back(history: &History, fault: usize) -> Result<String, String> {
+    let Some(last) = course(history, fault).last() else {
+        return Err("it never went in".into());
+    };
+    match last.state {
+        FaultState::Recovered => Ok(last.text.to_owned()),
+        FaultState::Recovering => {
+            Err("it was undone, and the system was not seen to be back in time".into())
+        }
+        FaultState::Failed | FaultState::Armed => Err(last.text.to_owned()),
+        FaultState::Injecting | FaultState::Active | FaultState::Reverting => {
+            Err(format!("it is {}", last.state.name()))
+        }
     }
 }

@@ -46,12 +46,15 @@ pub fn recover(sessions: &Path, only: Option<&str>, patience: Duration) -> io::R
 /// When something could not be brought back: what a window measured then would mean nothing.
 pub fn clear_before_a_window(sessions: &Path) -> Result<Vec<String>, LeftoverError> {
     let found = recover(sessions, None, BEFORE_A_WINDOW)?;
+    let others = found.in_charge.iter().map(|session| in_charge(session));
+    let mut said: Vec<String> = others.collect();
     let (back, broken): (Vec<_>, Vec<_>) = found
         .outcomes
         .into_iter()
         .partition(|outcome| outcome.result.is_ok());
     if broken.is_empty() {
-        Ok(back.iter().map(sentence).collect())
+        said.extend(back.iter().map(sentence));
+        Ok(said)
     } else {
         Err(StillBroken(broken.iter().map(sentence).collect()).into())
     }
@@ -87,10 +90,14 @@ pub fn forget(sessions: &Path, only: Option<&str>) -> io::Result<Found> {
 
 /// What was found, one sentence each.
 pub fn sentences(found: &Found) -> Vec<String> {
-    let charge = found.in_charge.iter().map(|session| {
-        format!("{session}: its engine or its watchdog is running and sees to its own faults")
-    });
+    let charge = found.in_charge.iter().map(|session| in_charge(session));
     found.outcomes.iter().map(sentence).chain(charge).collect()
+}
+
+fn in_charge(session: &str) -> String {
+    format!(
+        "{session}: its engine or its watchdog is running and sees to its own faults, which may be on"
+    )
 }
 
 fn sentence(outcome: &Outcome) -> String {

@@ -3,7 +3,7 @@
 //! In: records, through a bounded queue. Out: the session file. The policy when the disk cannot keep up: the record is
 //! dropped and counted, the window goes on, and the file says what is missing. Nothing on the sending side ever waits.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -28,6 +28,8 @@ pub struct Recorder {
     thread: JoinHandle<Writer>,
     path: PathBuf,
     dropped: Dropped,
+    /// Records other than ticks that did not fit into the queue, in their order.
+    waiting: VecDeque<Record>,
     /// Names that did not fit into the queue. Without them no later record can be understood.
     names: Option<Names>,
     figures: Arc<Figures>,
@@ -120,6 +122,7 @@ impl Recorder {
             thread,
             path,
             dropped: Dropped::default(),
+            waiting: VecDeque::new(),
             names: None,
             figures,
         })
@@ -149,8 +152,19 @@ impl Recorder {
         }
     }
 
-    /// Hands a record over. Never waits: a full queue drops the record, which is counted and later recorded as a gap.
-    pub fn record(&mut self, mut record: Record) {
+    /// Hands a record over. Never waits: a tick that does not fit into the queue is dropped, counted and later recorded as
+    /// a gap. Other records are few and decide what the recording means: they are kept and go first when there is room.
+    pub fn record(&mut self, record: Record) {
+        let Record::Tick(mut tick) = record else {
+            self.waiting.push_back(record);
+            self.send_waiting();
+            return;
+        };
+        if !self.send_waiting() {
+            self.figures.lost.fetch_add(1, Ordering::Relaxed);
+            self.dropped.keep(&tick);
+            return;
+        }
         if let Some((from, to)) = self.dropped.range {
             let gap = Record::Gap(Gap {
                 from,
@@ -161,10 +175,8 @@ impl Recorder {
                 self.dropped.range = None;
             }
         }
-        if let Record::Tick(tick) = &mut record {
-            self.dropped.complete(tick);
-        }
-        if let Err(Record::Tick(tick)) = self.send(record) {
+        self.dropped.complete(&mut tick);
+        if let Err(Record::Tick(tick)) = self.send(Record::Tick(tick)) {
             self.figures.lost.fetch_add(1, Ordering::Relaxed);
             self.dropped.keep(&tick);
         }
@@ -172,11 +184,24 @@ impl Recorder {
 
     /// Hands a record over and has the thread say when it is on the disk, or that it cannot be. Never waits itself.
     pub fn record_durably(&mut self, record: Record, done: oneshot::Sender<bool>) {
-        match self.send(record) {
+        self.waiting.push_back(record);
+        if self.send_waiting() {
             // Whoever waits learns of a full queue by the end of the channel.
-            Ok(()) => drop(self.queue.try_send(Item::Durable(done))),
-            Err(_) => drop(done.send(false)),
+            drop(self.queue.try_send(Item::Durable(done)));
+        } else {
+            let _ = done.send(false);
         }
+    }
+
+    /// Whether nothing waits any more.
+    fn send_waiting(&mut self) -> bool {
+        while let Some(record) = self.waiting.pop_front() {
+            if let Err(record) = self.send(record) {
+                self.waiting.push_front(record);
+                return false;
+            }
+        }
+        true
     }
 
     /// Ticks that could not be recorded so far.
@@ -200,6 +225,9 @@ impl Recorder {
     /// # Errors
     /// When the file could not be closed whole; what was written before is still readable.
     pub fn close(self, end: End) -> Result<String, AppendError> {
+        for record in self.waiting {
+            let _ = self.queue.send(Item::Record(Box::new(record)));
+        }
         drop(self.queue);
         match self.thread.join() {
             Ok(writer) => writer.finish(end).map(|finished| finished.head),

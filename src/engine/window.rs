@@ -284,7 +284,7 @@ impl Window {
             }
         };
         self.part(ended);
-        self.settle_faults().await;
+        self.settle_faults(&mut signals).await;
         self.read_back(&mut signals).await;
         self.close()
     }

@@ -23,14 +23,14 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
-use tokio::task::LocalSet;
+use tokio::task::{JoinSet, LocalSet};
 
 use super::driver::{Done, Driver, FaultError, Touched};
 use super::drivers;
 use super::proxy::Proxies;
 use super::watchdog::BEAT;
 use crate::profile::Profile;
-use outstanding::Outstanding;
+use outstanding::{Outstanding, Post};
 
 /// What is to be done with a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +70,7 @@ pub enum What {
     NotReverted(FaultError, Duration),
     /// What it has touched so far.
     Touched(Touched),
-    /// The watchdog is gone, or took over: what is outstanding is brought back.
+    /// The watchdog is gone, or took over: everything that is on is brought back. It is of no fault in particular.
     Unguarded(String),
 }
 
@@ -218,10 +218,11 @@ async fn serve(
     let Ok(guard) = guard.await else {
         return;
     };
-    let secrets = profile.secrets.clone();
-    let outstanding = Arc::new(Mutex::new(Outstanding::new(guard, secrets)));
-    let mut tasks = BTreeMap::new();
-    let mut ends = Vec::new();
+    let post = Post::default();
+    let outstanding = Outstanding::new(guard, profile.secrets.clone(), post.clone());
+    let outstanding = Arc::new(Mutex::new(outstanding));
+    let mut lines = BTreeMap::new();
+    let mut tasks = JoinSet::new();
     for (fault, driver) in drivers.into_iter().enumerate() {
         let Some(driver) = driver else { continue };
         let (orders, receiver) = unbounded_channel();
@@ -232,55 +233,53 @@ async fn serve(
             outstanding: Arc::clone(&outstanding),
             tell: tell.clone(),
         };
-        ends.push(tokio::task::spawn_local(task.run(receiver)));
-        tasks.insert(fault, orders);
+        tasks.spawn_local(task.run(receiver));
+        lines.insert(fault, orders);
     }
     let mut beat = tokio::time::interval(BEAT);
+    let mut open = true;
     loop {
         tokio::select! {
-            order = ordered.recv() => match order {
-                Some((fault, order)) => {
-                    if let Some(task) = tasks.get(&fault) {
-                        let _ = task.send(order);
+            order = ordered.recv(), if open => {
+                if let Some((fault, order)) = order {
+                    let line = lines.get(&fault);
+                    let _ = line.map(|line| line.send(order));
+                } else {
+                    // Each task brings back what it holds, and ends.
+                    open = false;
+                    lines.clear();
+                }
+            }
+            ended = tasks.join_next() => match ended {
+                Some(Ok(())) => {}
+                // With the thread goes the heart: the watchdog brings back what is on.
+                Some(Err(error)) => {
+                    if let Ok(panic) = error.try_into_panic() {
+                        std::panic::resume_unwind(panic);
                     }
                 }
-                None => break,
+                None => return,
             },
-            _ = beat.tick() => keep_lease(&outstanding, &tell, &tasks),
-        }
-    }
-    // Each task brings back what it holds and ends. The heart goes on beating as long as one of them has to.
-    drop(tasks);
-    let all = async {
-        for end in ends {
-            let _ = end.await;
-        }
-    };
-    tokio::pin!(all);
-    loop {
-        tokio::select! {
-            () = &mut all => return,
-            _ = beat.tick() => keep_lease(&outstanding, &tell, &BTreeMap::new()),
+            _ = beat.tick() => {
+                if let Some(why) = post.beat() {
+                    let _ = tell.send(Seen::of_all(why));
+                    // Those that are not on let it pass.
+                    for line in lines.values() {
+                        let _ = line.send(Order::Revert);
+                    }
+                }
+            }
         }
     }
 }
 
-/// Beats the heart. A watchdog that is gone may have brought everything back already, and guards nothing: what is
-/// outstanding is ordered back.
-fn keep_lease(
-    outstanding: &Mutex<Outstanding>,
-    tell: &UnboundedSender<Seen>,
-    tasks: &BTreeMap<usize, UnboundedSender<Order>>,
-) {
-    let lost = outstanding::locked(outstanding).beat();
-    for (fault, why) in lost {
-        let _ = tell.send(Seen {
-            fault,
+impl Seen {
+    /// What concerns every fault.
+    fn of_all(why: String) -> Self {
+        Self {
+            fault: usize::MAX,
             at: Instant::now(),
             what: What::Unguarded(why),
-        });
-        if let Some(task) = tasks.get(&fault) {
-            let _ = task.send(Order::Revert);
         }
     }
 }

@@ -18,8 +18,7 @@ fn a_drill_proves_that_a_fault_takes_effect_and_is_back() {
     let place = place(&["a", "b"], "duration = \"60s\"", "");
     let (out, err, code) = drill(&place, &["--fault", "a"]);
     assert_eq!(
-        out,
-        "a\n✓ takes effect: its check fails\n✓ is back: its check passes, and there is no load to measure by\n",
+        out, "a\n✓ takes effect: its check fails\n✓ is back: its check passes; no load was put\n",
         "{err}"
     );
     assert_eq!(code, 0);

@@ -470,12 +470,11 @@ impl Faults {
         acts
     }
 
-    /// The watchdog is gone, or was faster: the keeper brings the fault back.
-    pub fn is_unguarded(&mut self, fault: usize, why: &str) -> Vec<Act> {
-        let name = &self.faults[fault].name;
-        let text = format!("fault `{name}`: {why}");
+    /// The watchdog is gone, or took over: everything that is on is brought back.
+    pub fn are_unguarded(&mut self, why: &str) -> Vec<Act> {
+        let text = format!("{why}: everything is brought back that is on");
         let mut acts = vec![record(None, Happening::Warning { text })];
-        acts.extend(self.go_out(fault, None, why));
+        acts.extend(self.clear(None, why).0);
         acts
     }
 

@@ -287,7 +287,10 @@ fn a_fault_without_a_length_goes_out_with_its_phase() {
         orders(&faults.advance(0, &Around::default())),
         [(DEAD, Order::Inject)]
     );
-    assert_eq!(orders(&faults.enter_phase(2, 100 * S)), [(DEAD, Order::Revert)]);
+    assert_eq!(
+        orders(&faults.enter_phase(2, 100 * S)),
+        [(DEAD, Order::Revert)]
+    );
 }
 
 #[test]
@@ -369,6 +372,52 @@ fn half_of_a_group_is_brought_back_when_the_other_half_fails() {
     faults.advance(5 * S, &Around::default());
     let acts = faults.is_not_done(DEAD, "no");
     assert_eq!(orders(&acts), [(SLOW, Order::Revert)]);
-    assert!(states(&acts).contains(&(BOTH, FaultState::Failed)));
+    assert!(states(&acts).contains(&(BOTH, FaultState::Reverting)));
     assert_eq!(faults.outstanding(), ["slow"]);
+    assert!(
+        on(&mut faults, DEAD, 6 * S).is_err(),
+        "the group counts until all of it is out"
+    );
+    let acts = faults.is_reverted(SLOW, Proof::None);
+    assert!(states(&acts).contains(&(BOTH, FaultState::Failed)));
+    assert!(faults.outstanding().is_empty());
+}
+
+#[test]
+fn a_group_is_over_when_it_will_not_be_known_of_one_of_it_whether_it_is_back() {
+    let mut faults = plain();
+    on(&mut faults, BOTH, 0).unwrap();
+    faults.advance(5 * S, &Around::default());
+    faults.clear(None, "");
+    faults.is_reverted(SLOW, Proof::None);
+    faults.is_reverted(DEAD, Proof::None);
+    faults.is_recovered(SLOW, "");
+    assert_eq!(
+        states(&faults.is_unknown(DEAD, "no traffic")),
+        [(DEAD, FaultState::Armed), (BOTH, FaultState::Armed)]
+    );
+    assert!(on(&mut faults, SLOW, 9 * S).is_ok());
+}
+
+#[test]
+fn a_fault_that_is_called_back_before_anything_was_done_is_ready_again() {
+    let mut faults = plain();
+    on(&mut faults, SLOW, 0).unwrap();
+    faults.clear(None, "");
+    assert_eq!(
+        states(&faults.is_called_back(SLOW)),
+        [(SLOW, FaultState::Armed)]
+    );
+    assert!(faults.outstanding().is_empty());
+}
+
+#[test]
+fn clearing_everything_calls_off_what_the_phase_still_had() {
+    let mut faults = faults("", PHASES);
+    faults.enter_phase(0, 0);
+    assert!(faults.has_schedule());
+    faults.clear(OPS, "");
+    assert!(!faults.has_schedule() && faults.next_change().is_none());
+    faults.enter_phase(1, 100 * S);
+    assert!(faults.has_schedule(), "until the next one begins");
 }

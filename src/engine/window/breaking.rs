@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Clock, Window, nanos, wall};
+use super::{Clock, Signals, Window, nanos, wall};
 use crate::engine::command::{Breaking, FaultOrder, Switch};
 use crate::engine::faults::{Act, Around};
 use crate::fault::driver::{Done, Proof, Touched};
@@ -11,8 +11,9 @@ use crate::fault::keeper::{Keeper, Seen, What};
 use crate::session::record::{Effect, Event, Happening, Record};
 use crate::verdict::recovery::{self, Measured};
 
-/// How long a window that is over waits for what is broken. The watchdog goes on after that.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a window that is over waits for what is broken: longer than a way back that works will take. The watchdog
+/// goes on after that.
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// A recovery that cannot be told so long after the clearing, µs, will not be told.
 const UNKNOWN_AFTER_US: u64 = recovery::WINDOW_US + recovery::HOLD_US;
@@ -144,7 +145,7 @@ impl Window {
                 }
                 return;
             }
-            What::Unguarded(why) => self.faults.is_unguarded(fault, &why),
+            What::Unguarded(why) => self.faults.are_unguarded(&why),
         };
         self.break_(acts);
     }
@@ -165,7 +166,8 @@ impl Window {
                 }
                 Measured::Unknown(_) if waited <= UNKNOWN_AFTER_US => continue,
                 Measured::Unknown(_) | Measured::Never(_) => {
-                    let text = format!("whether the system is back: {}", recovery.took);
+                    let text =
+                        format!("whether the system is back is not known: {}", recovery.took);
                     self.faults.is_unknown(fault, &text)
                 }
                 Measured::Seems { .. } | Measured::Waiting(_) => continue,
@@ -206,20 +208,25 @@ impl Window {
         })
     }
 
-    /// Waits, for a bounded time, until nothing is broken any more. What still is then, is the watchdog's.
-    pub(super) async fn settle_faults(&mut self) {
+    /// Waits, for a bounded time or until a signal, until nothing is broken any more. What still is then, is the
+    /// watchdog's. People are answered meanwhile.
+    pub(super) async fn settle_faults(&mut self, signals: &mut Signals) {
         if let Some(keeper) = &mut self.keeper {
             keeper.close();
         }
         let until = tokio::time::Instant::now() + PATIENCE;
-        while let Some(keeper) = &mut self.keeper
-            && !keeper.has_ended()
-        {
+        let mut orders_open = true;
+        while self.keeper.as_ref().is_some_and(|it| !it.has_ended()) {
             tokio::select! {
-                seen = keeper.seen() => match seen {
+                seen = next(&mut self.keeper) => match seen {
                     Some(seen) => self.on_seen(Some(seen)),
                     None => break,
                 },
+                order = self.orders.recv(), if orders_open => match order {
+                    Some(call) => self.on_call(call),
+                    None => orders_open = false,
+                },
+                _ = signals.next() => break,
                 () = tokio::time::sleep_until(until) => break,
             }
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Signals, Window};
+use super::{Signals, Window, breaking};
 use crate::load::ledger::{Book, Reader, Reading, Write};
 use crate::session::record::Happening;
 
@@ -66,6 +66,7 @@ impl Window {
                     Some(call) => self.on_call(call),
                     None => orders_open = false,
                 },
+                seen = breaking::next(&mut self.keeper) => self.on_seen(seen),
                 _ = signals.next() => reading.stop(),
             }
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Guard;
 use crate::fault::journal::Journal;
@@ -10,24 +10,29 @@ use crate::fault::undo::Undo;
 use crate::fault::watchdog::Watchdog;
 use crate::profile::Secrets;
 
-/// See the module. Its calls write to the disk and start processes: they are made off the event loop.
+/// See the module. Its calls write to the disk, start processes and wait for them: they are made off the event loop.
 #[derive(Debug)]
 pub(super) struct Outstanding {
     guard: Guard,
     secrets: Secrets,
     journal: Option<Journal>,
-    watchdog: Option<Watchdog>,
+    post: Post,
     /// Number in the journal, by fault.
     entries: BTreeMap<usize, u64>,
 }
 
+/// Where the watchdog stands, if one does. It has a lock of its own, which nobody holds while a disk is waited for: the
+/// heart goes on beating.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Post(Arc<Mutex<Option<Watchdog>>>);
+
 impl Outstanding {
-    pub fn new(guard: Guard, secrets: Secrets) -> Self {
+    pub fn new(guard: Guard, secrets: Secrets, post: Post) -> Self {
         Self {
             guard,
             secrets,
             journal: None,
-            watchdog: None,
+            post,
             entries: BTreeMap::new(),
         }
     }
@@ -39,9 +44,9 @@ impl Outstanding {
             none => none.insert(Journal::open(&self.guard.sessions, &self.guard.session)?),
         };
         let number = journal.write(name, undo)?;
-        if self.watchdog.is_none() {
+        if self.post.is_empty() {
             match Watchdog::start(&self.guard.program, journal, self.secrets.pairs()) {
-                Ok(watchdog) => self.watchdog = Some(watchdog),
+                Ok(watchdog) => self.post.man(watchdog),
                 Err(error) => {
                     journal.strike(number)?;
                     return Err(error);
@@ -52,7 +57,7 @@ impl Outstanding {
         Ok(())
     }
 
-    /// Strikes a fault out that is back. With the last of them the watchdog goes.
+    /// Strikes a fault out that is back. With the last of them the watchdog goes, before another one can be held.
     pub fn release(&mut self, fault: usize) {
         let Some(number) = self.entries.remove(&fault) else {
             return;
@@ -63,36 +68,47 @@ impl Outstanding {
             && error.kind() != io::ErrorKind::NotFound
         {
             tracing::error!(%error, "a fault that is back could not be struck from the journal");
+            return;
         }
-        if self.entries.is_empty() {
-            self.watchdog = None;
+        if self.entries.is_empty()
+            && let Some(watchdog) = self.post.leave()
+        {
+            watchdog.dismiss();
         }
     }
+}
 
-    /// Keeps the watchdog's lease. Gives the faults that nobody guards any more, and why.
-    pub fn beat(&mut self) -> Vec<(usize, String)> {
-        let Some(watchdog) = &mut self.watchdog else {
-            return Vec::new();
-        };
-        let Err(error) = watchdog.beat() else {
-            return Vec::new();
-        };
-        self.watchdog = None;
-        let why = format!("the watchdog is gone ({error}): it is brought back");
-        let lost = self.entries.keys().map(|&fault| (fault, why.clone()));
-        lost.collect()
+impl Post {
+    /// Keeps the lease of the watchdog. Gives the reason when nobody stands there any more.
+    pub fn beat(&self) -> Option<String> {
+        let mut post = locked(&self.0);
+        let error = post.as_mut()?.beat().err()?;
+        *post = None;
+        Some(format!("the watchdog is gone ({error})"))
+    }
+
+    fn is_empty(&self) -> bool {
+        locked(&self.0).is_none()
+    }
+
+    fn man(&self, watchdog: Watchdog) {
+        *locked(&self.0) = Some(watchdog);
+    }
+
+    fn leave(&self) -> Option<Watchdog> {
+        locked(&self.0).take()
     }
 }
 
 impl Drop for Outstanding {
     /// First the watchdog, whose last look at the journal needs the folder.
     fn drop(&mut self) {
-        self.watchdog = None;
+        drop(self.post.leave());
         self.journal = None;
     }
 }
 
-/// The lock, whatever happened to whoever held it: what it guards is a list of what is to be brought back.
-pub(super) fn locked(outstanding: &Mutex<Outstanding>) -> MutexGuard<'_, Outstanding> {
-    outstanding.lock().unwrap_or_else(PoisonError::into_inner)
+/// The lock, whatever happened to whoever held it.
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
