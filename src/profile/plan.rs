@@ -13,7 +13,8 @@ use url::Url;
 
 use super::curve::Piece;
 use super::model::{
-    Body, Connections, FaultDriver, Model, Network, Profile, Scenario, Severity, TargetSource,
+    Body, Connections, FaultDriver, Model, Network, PhaseFault, Profile, Scenario, Severity,
+    TargetSource,
 };
 use super::secret::Text;
 use super::units::Factor;
@@ -43,8 +44,8 @@ pub struct Plan {
     pub requests: Expected,
     /// What will be judged.
     pub gates: Vec<PlannedGate>,
-    /// Faults that can be toggled: name and key.
-    pub faults: Vec<(String, Option<char>)>,
+    /// What can be broken.
+    pub faults: Vec<PlannedFault>,
     /// What is scraped: name, address, and how often.
     pub targets: Vec<(String, String, Duration)>,
     /// Hosts that are touched, in order.
@@ -53,6 +54,23 @@ pub struct Plan {
     pub files: Vec<PathBuf>,
     /// What deserves a second look before the start.
     pub warnings: Vec<String>,
+}
+
+/// A fault that can be switched on and off.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlannedFault {
+    /// Its name.
+    pub name: String,
+    /// Its key.
+    pub key: Option<char>,
+    /// How it is done, in a word or two.
+    pub kind: String,
+    /// It goes out by itself after this long.
+    pub max: Duration,
+    /// The recovery budget.
+    pub recover_within: Option<Duration>,
+    /// The alert that should fire.
+    pub detect: Option<String>,
 }
 
 /// A phase and its place in the window.
@@ -68,8 +86,8 @@ pub struct PlannedPhase {
     pub load: Factor,
     /// The ramp at its start.
     pub ramp: Duration,
-    /// Its faults: name, and start from the phase's start.
-    pub faults: Vec<(String, Duration)>,
+    /// Its faults: name, and when they go in.
+    pub faults: Vec<(String, PhaseFault)>,
 }
 
 /// A scenario and how much it will do.
@@ -165,7 +183,14 @@ impl Plan {
             faults: profile
                 .faults
                 .iter()
-                .map(|fault| (fault.name.clone(), fault.key))
+                .map(|fault| PlannedFault {
+                    name: fault.name.clone(),
+                    key: fault.key,
+                    kind: fault.driver.kind(),
+                    max: fault.max,
+                    recover_within: fault.recover_within,
+                    detect: fault.detect.clone(),
+                })
                 .collect(),
             targets: targets(profile),
             hosts: hosts(profile),
@@ -191,7 +216,7 @@ fn phases(profile: &Profile) -> Vec<PlannedPhase> {
         let end = start + phase.length;
         let faults = phase.faults.iter().filter_map(|fault| {
             let name = &profile.faults.get(fault.fault)?.name;
-            Some((name.clone(), fault.after))
+            Some((name.clone(), fault.clone()))
         });
         planned.push(PlannedPhase {
             name: phase.name.clone(),

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::{Expected, Plan, PlannedGate, PlannedScenario};
-use crate::profile::model::Severity;
+use crate::profile::model::{PhaseFault, Severity};
 use crate::profile::units::{Rate, format_duration};
 
 /// Cells of the time line.
@@ -82,6 +82,19 @@ fn moment(at: Duration) -> String {
         0 => clock,
         millis => format!("{clock}.{millis:03}"),
     }
+}
+
+/// `fault slow database after 30s, for 1m, every 5m`.
+fn phase_fault(name: &str, plan: &PhaseFault) -> String {
+    let begins = match (plan.after, plan.within) {
+        (Duration::ZERO, None) => "at once".to_owned(),
+        (after, None) => format!("after {}", brief(after)),
+        (after, Some(within)) => format!("after {} to {}", brief(after), brief(after + within)),
+    };
+    let length = plan.length.map(|length| format!(", for {}", brief(length)));
+    let every = plan.every.map(|every| format!(", every {}", brief(every)));
+    let (length, every) = (length.unwrap_or_default(), every.unwrap_or_default());
+    format!("fault {name} {begins}{length}{every}")
 }
 
 /// A span as people read it: nothing finer than a millisecond.
@@ -196,7 +209,7 @@ impl Plan {
             let faults: Vec<String> = phase
                 .faults
                 .iter()
-                .map(|(name, after)| format!("fault {name} after {}", brief(*after)))
+                .map(|(name, plan)| phase_fault(name, plan))
                 .collect();
             let ramp = if phase.ramp.is_zero() {
                 String::new()
@@ -259,10 +272,18 @@ impl Plan {
             gates.row(gate_row(gate));
         }
         let mut faults = Columns::default();
-        for (name, key) in &self.faults {
+        for fault in &self.faults {
+            let within = fault.recover_within.map(brief);
             faults.row([
-                name.clone(),
-                key.map_or(String::new(), |key| format!("key {key}")),
+                fault.name.clone(),
+                fault.key.map_or(String::new(), |key| format!("key {key}")),
+                fault.kind.clone(),
+                format!("{} at most", brief(fault.max)),
+                within.map_or(String::new(), |within| format!("back within {within}")),
+                fault
+                    .detect
+                    .as_ref()
+                    .map_or(String::new(), |alert| format!("noticed by {alert}")),
             ]);
         }
         let mut targets = Columns::default();
