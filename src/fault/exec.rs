@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::check::{self, Found};
 use super::driver::{Doing, Done, Driver, FaultError};
 use super::hidden::Hidden;
-use super::leftover;
 use super::program::Program;
-use super::run::{Gone, aside};
+use super::run::{Gone, Unheard, aside};
+use super::stray;
 use super::undo::Undo;
 use crate::profile::Secrets;
 use crate::profile::model::CommandLine;
@@ -86,7 +86,7 @@ impl Exec {
     async fn break_it(&self, way: &Way) -> Result<Done, FaultError> {
         let redactor = self.hidden.redactor();
         let limit = self.inject.limit();
-        let (running, gone) = self.inject.start(limit, Some(&way.mark))?;
+        let (running, gone) = self.inject.start(limit, Some(&way.mark), Unheard::Ends)?;
         self.injecting.replace(Some(gone));
         let said = self.inject.judge(running.end().await, limit, &redactor)?;
         let Some(check) = &self.check else {
@@ -129,12 +129,15 @@ impl Driver for Exec {
 impl Way {
     /// Brings it back and makes sure of it.
     pub(super) async fn revert(&self) -> Result<Done, FaultError> {
-        let mark = self.mark.clone();
-        aside("leftovers", move || leftover::end(&mark))
-            .await
-            .map_err(FaultError::of)?;
+        let (injecting, reverting) = (self.mark.clone(), format!("{}.revert", self.mark));
+        let (mark, limit) = (reverting.clone(), self.revert.limit());
+        let gone = aside("strays", move || {
+            stray::end(&injecting);
+            stray::await_end(&mark, limit);
+        });
+        gone.await.map_err(FaultError::of)?;
         let redactor = self.hidden.redactor();
-        let ran = self.revert.run(&redactor).await;
+        let ran = self.revert.revert(&reverting, &redactor).await;
         let look = self.check.as_ref().map(|check| {
             let redactor = &redactor;
             let look = async move |limit| check.look(limit, redactor).await;

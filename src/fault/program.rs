@@ -12,14 +12,14 @@ use serde::{Deserialize, Serialize};
 
 use super::check::Found;
 use super::driver::FaultError;
-use super::run::{End, Gone, Output, Running, start};
+use super::run::{End, Gone, Output, Running, Unheard, start};
 use super::said::{clean, quoted};
 use super::sealed::Sealed;
 use crate::profile::Redactor;
 use crate::profile::model::CommandLine;
 use crate::profile::units::format_duration;
 
-/// The variable by which what an injection left running is found again.
+/// The variable by which what an injection left running, and a revert under way, is found again.
 pub(super) const MARK: &str = "STORMDECK_FAULT";
 
 /// The shell's statuses for a program that cannot be run, or is not there.
@@ -141,7 +141,7 @@ impl Program {
         Ok(command)
     }
 
-    /// Starts it. `mark` is left in its environment.
+    /// Starts it. `mark` is left in its environment; `unheard` says what becomes of it when nobody waits any more.
     ///
     /// # Errors
     /// When a secret is not there any more.
@@ -149,8 +149,9 @@ impl Program {
         &self,
         limit: Duration,
         mark: Option<&str>,
+        unheard: Unheard,
     ) -> Result<(Running, Gone), FaultError> {
-        start(self.command(mark)?, limit).map_err(|error| self.fails(&error.to_string()))
+        start(self.command(mark)?, limit, unheard).map_err(|error| self.fails(&error.to_string()))
     }
 
     /// What it said, when it did what it should.
@@ -178,20 +179,24 @@ impl Program {
         Err(FaultError(format!("{} {how}{quote}", self.shown())))
     }
 
-    /// Runs it to its end, and gives what it said.
+    /// Runs it to its end, which it comes to even when this is given up, and gives what it said.
     ///
     /// # Errors
     /// When it cannot be run, fails, or takes too long.
-    pub async fn run(&self, redactor: &Redactor) -> Result<String, FaultError> {
+    pub(super) async fn revert(
+        &self,
+        mark: &str,
+        redactor: &Redactor,
+    ) -> Result<String, FaultError> {
         let limit = self.limit();
-        let (running, _) = self.start(limit, None)?;
+        let (running, _) = self.start(limit, Some(mark), Unheard::GoesOn)?;
         self.judge(running.end().await, limit, redactor)
     }
 
     /// Runs it as a check.
     pub(super) async fn look(&self, limit: Duration, redactor: &Redactor) -> Found {
         let limit = limit.min(self.limit());
-        let ended = match self.start(limit, None) {
+        let ended = match self.start(limit, None, Unheard::Ends) {
             Ok((running, _)) => running.end().await,
             Err(error) => return Found::Unknown(error.to_string()),
         };

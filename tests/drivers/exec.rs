@@ -223,6 +223,58 @@ fn an_injection_whose_engine_was_killed_does_not_go_on_behind_its_revert() {
     assert!(served.is_none(), "the service was left alone");
 }
 
+/// A revert that takes its time, tells when it overlaps itself, and talks into whatever it was given.
+const SLOW_REVERT: &str = r#"
+inject = ["touch", "broken"]
+revert = 'mkdir under-way || { touch overlap; exit 9; }; echo began; sleep 1; echo goes on; rm -f broken; echo x >> runs; rmdir under-way'
+shell = true
+dir = "."
+"#;
+
+#[test]
+fn a_revert_that_is_given_up_comes_to_its_end_and_the_next_one_waits_for_it() {
+    let dir = TempDir::new().unwrap();
+    let stage = Stage::new(SLOW_REVERT, dir.path(), &[]);
+    let undo = stage.prepare().unwrap();
+    stage.inject(&undo).unwrap();
+    stage.begin_revert(&undo, Duration::from_millis(300));
+    assert!(dir.path().join("broken").exists());
+    let said = stage.revert_from_disk(&undo).unwrap().said;
+    assert_eq!(said, "began\ngoes on");
+    assert!(!dir.path().join("overlap").exists());
+    assert_eq!(
+        fs::read_to_string(dir.path().join("runs")).unwrap(),
+        "x\nx\n"
+    );
+}
+
+#[test]
+fn a_revert_that_hangs_is_waited_for_no_longer_than_its_limit() {
+    let dir = TempDir::new().unwrap();
+    let fault = r#"
+inject = ["true"]
+revert = 'test -e hung || { echo $$$$ > hung; sleep 1000; }'
+shell = true
+dir = "."
+timeout = "1s"
+"#;
+    let stage = Stage::new(fault, dir.path(), &[]);
+    let undo = stage.prepare().unwrap();
+    stage.begin_revert(&undo, Duration::from_millis(500));
+    stage.revert_from_disk(&undo).unwrap();
+    gone(&fs::read_to_string(dir.path().join("hung")).unwrap());
+}
+
+#[test]
+fn a_revert_that_never_stops_talking_is_bounded() {
+    let dir = TempDir::new().unwrap();
+    let fault = "inject = [\"true\"]\nrevert = [\"yes\"]\ntimeout = \"300ms\"";
+    let stage = Stage::new(fault, dir.path(), &[]);
+    let undo = stage.prepare().unwrap();
+    let why = stage.revert(&undo).unwrap_err().to_string();
+    assert!(why.contains("was killed: …") && why.len() < 1000, "{why}");
+}
+
 #[test]
 fn no_zombie_is_left() {
     let dir = TempDir::new().unwrap();
