@@ -4,8 +4,8 @@ use std::cell::RefCell;
 
 use serde::{Deserialize, Serialize};
 
-use super::check::{self, Found};
-use super::driver::{Doing, Done, Driver, FaultError};
+use super::check::{self, Failed, Found};
+use super::driver::{Doing, Done, Driver, FaultError, Proof};
 use super::hidden::Hidden;
 use super::program::Program;
 use super::run::{Gone, Unheard, aside};
@@ -37,6 +37,8 @@ pub struct Way {
     mark: String,
     #[serde(default, skip_serializing_if = "Hidden::is_empty")]
     hidden: Hidden,
+    #[serde(skip)]
+    failed: Failed,
 }
 
 impl Exec {
@@ -80,6 +82,7 @@ impl Exec {
             worked,
             mark: format!("{:016x}", rand::random::<u64>()),
             hidden: self.hidden.clone(),
+            failed: Failed::default(),
         })))
     }
 
@@ -96,7 +99,11 @@ impl Exec {
             });
         };
         let look = async |limit| check.look(limit, &redactor).await;
-        Ok(check::injected(said, way.worked, check.limit(), look).await)
+        let done = check::injected(said, way.worked, check.limit(), look).await;
+        if done.proof == Proof::Seen {
+            way.failed.set();
+        }
+        Ok(done)
     }
 }
 
@@ -143,6 +150,6 @@ impl Way {
             let look = async move |limit| check.look(limit, redactor).await;
             (check.limit(), look)
         });
-        check::reverted(ran, look).await
+        check::reverted(ran, &self.failed, look).await
     }
 }
