@@ -70,7 +70,7 @@ impl Exec {
         aside("find", find).await.map_err(FaultError::of)??;
         let worked = match &self.check {
             None => false,
-            Some(check) => match check.look(check.limit(), &self.hidden.redactor()).await {
+            Some(check) => match check.look(check.limit(), &self.hidden).await {
                 Found::Works => true,
                 Found::Broken(_) => false,
                 Found::Unknown(why) => return Err(FaultError(why)),
@@ -87,18 +87,21 @@ impl Exec {
     }
 
     async fn break_it(&self, way: &Way) -> Result<Done, FaultError> {
-        let redactor = self.hidden.redactor();
         let limit = self.inject.limit();
-        let (running, gone) = self.inject.start(limit, Some(&way.mark), Unheard::Ends)?;
+        let (running, gone) =
+            self.inject
+                .start(limit, Some(&way.mark), Unheard::Ends, &self.hidden)?;
         self.injecting.replace(Some(gone));
-        let said = self.inject.judge(running.end().await, limit, &redactor)?;
+        let said = self
+            .inject
+            .judge(running.end().await, limit, &self.hidden.redactor())?;
         let Some(check) = &self.check else {
             return Ok(Done {
                 said,
                 ..Done::default()
             });
         };
-        let look = async |limit| check.look(limit, &redactor).await;
+        let look = async |limit| check.look(limit, &self.hidden).await;
         let done = check::injected(said, way.worked, check.limit(), look).await;
         if done.proof == Proof::Seen {
             way.failed.set();
@@ -143,11 +146,9 @@ impl Way {
             stray::await_end(&mark, limit);
         });
         gone.await.map_err(FaultError::of)?;
-        let redactor = self.hidden.redactor();
-        let ran = self.revert.revert(&reverting, &redactor).await;
+        let ran = self.revert.revert(&reverting, &self.hidden).await;
         let look = self.check.as_ref().map(|check| {
-            let redactor = &redactor;
-            let look = async move |limit| check.look(limit, redactor).await;
+            let look = async move |limit| check.look(limit, &self.hidden).await;
             (check.limit(), look)
         });
         check::reverted(ran, &self.failed, look).await

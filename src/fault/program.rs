@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::check::Found;
 use super::driver::FaultError;
+use super::hidden::Hidden;
 use super::run::{End, Gone, Output, Running, Unheard, start};
 use super::said::{clean, quoted};
 use super::sealed::Sealed;
@@ -116,7 +117,7 @@ impl Program {
         FaultError(format!("{} cannot be run: {why}", self.shown()))
     }
 
-    fn command(&self, mark: Option<&str>) -> Result<Command, FaultError> {
+    fn command(&self, mark: Option<&str>, hidden: &Hidden) -> Result<Command, FaultError> {
         let mut command = Command::new("sh");
         if self.shell {
             command.arg("-c");
@@ -129,6 +130,7 @@ impl Program {
                 command.arg(text.reveal());
             }
         }
+        hidden.withhold(&mut command);
         for (name, value) in &self.env {
             command.env(name, value.open()?.reveal());
         }
@@ -141,7 +143,7 @@ impl Program {
         Ok(command)
     }
 
-    /// Starts it. `mark` is left in its environment; `unheard` says what becomes of it when nobody waits any more.
+    /// Starts it. `mark` is left in its environment, of the secrets only those that its own variables hold; `unheard` says what becomes of it when nobody waits any more.
     ///
     /// # Errors
     /// When a secret is not there any more.
@@ -150,8 +152,10 @@ impl Program {
         limit: Duration,
         mark: Option<&str>,
         unheard: Unheard,
+        hidden: &Hidden,
     ) -> Result<(Running, Gone), FaultError> {
-        start(self.command(mark)?, limit, unheard).map_err(|error| self.fails(&error.to_string()))
+        start(self.command(mark, hidden)?, limit, unheard)
+            .map_err(|error| self.fails(&error.to_string()))
     }
 
     /// What it said, when it did what it should.
@@ -183,20 +187,16 @@ impl Program {
     ///
     /// # Errors
     /// When it cannot be run, fails, or takes too long.
-    pub(super) async fn revert(
-        &self,
-        mark: &str,
-        redactor: &Redactor,
-    ) -> Result<String, FaultError> {
+    pub(super) async fn revert(&self, mark: &str, hidden: &Hidden) -> Result<String, FaultError> {
         let limit = self.limit();
-        let (running, _) = self.start(limit, Some(mark), Unheard::GoesOn)?;
-        self.judge(running.end().await, limit, redactor)
+        let (running, _) = self.start(limit, Some(mark), Unheard::GoesOn, hidden)?;
+        self.judge(running.end().await, limit, &hidden.redactor())
     }
 
     /// Runs it as a check.
-    pub(super) async fn look(&self, limit: Duration, redactor: &Redactor) -> Found {
+    pub(super) async fn look(&self, limit: Duration, hidden: &Hidden) -> Found {
         let limit = limit.min(self.limit());
-        let ended = match self.start(limit, None, Unheard::Ends) {
+        let ended = match self.start(limit, None, Unheard::Ends, hidden) {
             Ok((running, _)) => running.end().await,
             Err(error) => return Found::Unknown(error.to_string()),
         };
@@ -204,7 +204,7 @@ impl Program {
             Ok(output) => !matches!(output.end, End::Exit(status) if NOT_RUN.contains(&status)),
             Err(_) => false,
         };
-        match (self.judge(ended, limit, redactor), ran) {
+        match (self.judge(ended, limit, &hidden.redactor()), ran) {
             (Ok(_), _) => Found::Works,
             (Err(error), true) => Found::Broken(error.to_string()),
             (Err(error), false) => Found::Unknown(error.to_string()),

@@ -70,6 +70,36 @@ dir = "below"
 }
 
 #[test]
+fn a_program_has_of_the_secrets_only_those_that_it_was_given() {
+    let dir = TempDir::new().unwrap();
+    // A variable that every process of a test has.
+    let text = r#"
+[window]
+duration = "1s"
+[[target]]
+name = "shop"
+url = "http://127.0.0.1:1/metrics"
+bearer = "${secret:CARGO_PKG_NAME}"
+[[fault]]
+name = "it"
+inject = 'echo "<$CARGO_PKG_NAME>"; echo "<$CARGO_PKG_VERSION>"'
+revert = 'echo "<$CARGO_PKG_NAME>"; echo "<$CARGO_PKG_VERSION>"'
+shell = true
+"#;
+    let given = Stage::of(text, dir.path(), &[]);
+    let undo = given.prepare().unwrap();
+    let version = env!("CARGO_PKG_VERSION");
+    let said = format!("<>\n<{version}>");
+    assert_eq!(given.inject(&undo).unwrap().said, said);
+    assert_eq!(given.revert(&undo).unwrap().said, said);
+    assert_eq!(given.revert_from_disk(&undo).unwrap().said, said);
+    let text = format!("{text}env = {{ CARGO_PKG_NAME = \"named\" }}");
+    let named = Stage::of(&text, dir.path(), &[]);
+    let undo = named.prepare().unwrap();
+    assert!(named.inject(&undo).unwrap().said.starts_with("<named>"));
+}
+
+#[test]
 fn what_cannot_be_run_is_told_before_anything_is_broken() {
     let dir = TempDir::new().unwrap();
     let why = |fault: &str| {
@@ -96,14 +126,16 @@ fn what_cannot_be_run_is_told_before_anything_is_broken() {
 fn a_program_that_fails_says_how_and_the_end_of_what_it_said() {
     let dir = TempDir::new().unwrap();
     let why = |inject: &str| {
-        let fault = format!("inject = '{inject}'\nrevert = [\"true\"]\nshell = true");
+        let fault = format!(
+            "inject = '{inject}'\nrevert = [\"true\"]\nshell = true\nenv = {{ WORD = \"${{secret:TOKEN}}\" }}"
+        );
         let stage = Stage::new(&fault, dir.path(), &[("TOKEN", "hunter2")]);
         let undo = stage.prepare().unwrap();
         stage.inject(&undo).unwrap_err().to_string()
     };
     assert_eq!(
-        why("echo no ${secret:TOKEN}; exit 3"),
-        "`echo no ‹secret:TOKEN›; exit 3` ended with status 3: no ‹secret:TOKEN›"
+        why("echo no $WORD; exit 3"),
+        "`echo no $WORD; exit 3` ended with status 3: no ‹secret:TOKEN›"
     );
     assert_eq!(why("kill -9 $$$$"), "`kill -9 $$` was ended by signal 9");
 }
