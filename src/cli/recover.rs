@@ -1,12 +1,14 @@
 //! `stormdeck recover`: clears faults that a killed engine left behind.
 
+use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use super::pick::DirArgs;
 use super::{could_not, print, tell};
 use crate::engine::leftover;
-use crate::fault::recover::Found;
+use crate::fault::recover::{Found, recover_telling};
 use crate::session::dir::EXTENSION;
 
 /// What the exit code says, for the help.
@@ -41,7 +43,7 @@ pub fn run(args: &Args) -> ExitCode {
     let found = if args.forget {
         leftover::forget(&sessions.dir, only)
     } else {
-        leftover::recover(&sessions.dir, only, args.patience)
+        recover(&sessions.dir, only, args.patience)
     };
     let found = match found {
         Ok(found) => found,
@@ -62,6 +64,15 @@ pub fn run(args: &Args) -> ExitCode {
         );
     }
     ExitCode::from(u8::from(left || is_unsure(&found)))
+}
+
+/// Brings them back, and says what takes its time.
+fn recover(sessions: &Path, only: Option<&str>, patience: Duration) -> io::Result<Found> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let say = |said: &str| tell(&format!("stormdeck: {said}"));
+    runtime.block_on(recover_telling(sessions, only, patience, &say))
 }
 
 /// Whether somebody else is still at it.

@@ -3,6 +3,7 @@
 //! In: a look at the state, by program or by request. Out: a [`Done`]. A check passes when what was broken works; so one
 //! that fails proves a fault, provided that it passed before.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -63,10 +64,23 @@ pub(super) async fn injected(
     }
 }
 
+/// Whether the check has been seen to fail for a fault by this process: only then does it prove, when it passes, that the
+/// fault is back. Never written down: an entry of the journal stands before the injection.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Failed(Cell<bool>);
+
+impl Failed {
+    /// It failed.
+    pub(super) fn set(&self) {
+        self.0.set(true);
+    }
+}
+
 /// What is known after a revert came out as `reverted`. With a check it is the state that counts: it has `limit` to come
-/// back, and a revert that failed because there was nothing to bring back is none that failed.
+/// back. A revert that failed has not, unless the check, which has `failed` while the fault was in, passes.
 pub(super) async fn reverted(
     reverted: Result<String, FaultError>,
+    failed: &Failed,
     check: Option<(Duration, impl AsyncFn(Duration) -> Found)>,
 ) -> Result<Done, FaultError> {
     let (proof, said) = match (reverted, check) {
@@ -76,10 +90,18 @@ pub(super) async fn reverted(
             (Proof::Seen, said)
         }
         (Err(error), Some((limit, look))) => match look(limit).await {
-            Found::Works => (Proof::Seen, format!("{error}; but the check passes")),
-            Found::Broken(why) | Found::Unknown(why) => {
+            Found::Works if failed.0.get() => {
+                (Proof::Seen, format!("{error}; but the check passes"))
+            }
+            Found::Works => {
+                let why = "the check passes, but was not seen to fail: it proves nothing";
+                return Err(FaultError(format!("{error}; {why}")));
+            }
+            Found::Broken(why) => {
+                failed.set();
                 return Err(FaultError(format!("{error}; and {why}")));
             }
+            Found::Unknown(why) => return Err(FaultError(format!("{error}; and {why}"))),
         },
     };
     Ok(Done { proof, said })
@@ -113,8 +135,6 @@ fn joined(said: &str, ours: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
-
     use super::*;
 
     const LIMIT: Duration = Duration::from_secs(3);
@@ -169,14 +189,26 @@ mod tests {
                 said: said.into(),
             })
         };
+        let never_failed = Failed::default();
         let slow = looks(&[BROKEN, WORKS]);
-        assert_eq!(run(reverted(ok(), Some((LIMIT, slow)))), seen("ok"));
-        let never = run(reverted(ok(), Some((LIMIT, looks(&[BROKEN])))));
+        assert_eq!(
+            run(reverted(ok(), &never_failed, Some((LIMIT, slow)))),
+            seen("ok")
+        );
+        let never = run(reverted(
+            ok(),
+            &never_failed,
+            Some((LIMIT, looks(&[BROKEN]))),
+        ));
         assert_eq!(
             never.unwrap_err().to_string(),
             "it was reverted, but is not back within 3s: it exits with 1"
         );
-        let unknown = run(reverted(ok(), Some((LIMIT, looks(&[UNKNOWN])))));
+        let unknown = run(reverted(
+            ok(),
+            &never_failed,
+            Some((LIMIT, looks(&[UNKNOWN]))),
+        ));
         assert_eq!(
             unknown.unwrap_err().to_string(),
             "it was reverted, but there is no check"
@@ -184,17 +216,23 @@ mod tests {
     }
 
     #[test]
-    fn a_revert_that_failed_counts_by_what_the_check_says() {
+    fn a_revert_that_failed_counts_by_a_check_that_was_seen_to_fail() {
         let failed = || Err(FaultError("no such container".into()));
-        let done = run(reverted(failed(), Some((LIMIT, looks(&[WORKS]))))).unwrap();
+        let seen = Failed::default();
+        let passes = || run(reverted(failed(), &seen, Some((LIMIT, looks(&[WORKS])))));
+        assert_eq!(
+            passes().unwrap_err().to_string(),
+            "no such container; the check passes, but was not seen to fail: it proves nothing"
+        );
+        let error = run(reverted(failed(), &seen, Some((LIMIT, looks(&[BROKEN]))))).unwrap_err();
+        assert_eq!(error.to_string(), "no such container; and it exits with 1");
+        let done = passes().unwrap();
         assert_eq!(done.proof, Proof::Seen);
         assert_eq!(done.said, "no such container; but the check passes");
-        let error = run(reverted(failed(), Some((LIMIT, looks(&[BROKEN]))))).unwrap_err();
-        assert_eq!(error.to_string(), "no such container; and it exits with 1");
         let none = None::<(Duration, fn(Duration) -> std::future::Ready<Found>)>;
-        assert!(run(reverted(failed(), none)).is_err());
+        assert!(run(reverted(failed(), &seen, none)).is_err());
         assert_eq!(
-            run(reverted(Ok(String::new()), none)).unwrap().proof,
+            run(reverted(Ok(String::new()), &seen, none)).unwrap().proof,
             Proof::None
         );
     }

@@ -4,12 +4,12 @@ use std::cell::RefCell;
 
 use serde::{Deserialize, Serialize};
 
-use super::check::{self, Found};
-use super::driver::{Doing, Done, Driver, FaultError};
+use super::check::{self, Failed, Found};
+use super::driver::{Doing, Done, Driver, FaultError, Proof};
 use super::hidden::Hidden;
-use super::leftover;
 use super::program::Program;
-use super::run::{Gone, aside};
+use super::run::{Gone, Unheard, aside};
+use super::stray;
 use super::undo::Undo;
 use crate::profile::Secrets;
 use crate::profile::model::CommandLine;
@@ -37,6 +37,8 @@ pub struct Way {
     mark: String,
     #[serde(default, skip_serializing_if = "Hidden::is_empty")]
     hidden: Hidden,
+    #[serde(skip)]
+    failed: Failed,
 }
 
 impl Exec {
@@ -68,7 +70,7 @@ impl Exec {
         aside("find", find).await.map_err(FaultError::of)??;
         let worked = match &self.check {
             None => false,
-            Some(check) => match check.look(check.limit(), &self.hidden.redactor()).await {
+            Some(check) => match check.look(check.limit(), &self.hidden).await {
                 Found::Works => true,
                 Found::Broken(_) => false,
                 Found::Unknown(why) => return Err(FaultError(why)),
@@ -80,23 +82,31 @@ impl Exec {
             worked,
             mark: format!("{:016x}", rand::random::<u64>()),
             hidden: self.hidden.clone(),
+            failed: Failed::default(),
         })))
     }
 
     async fn break_it(&self, way: &Way) -> Result<Done, FaultError> {
-        let redactor = self.hidden.redactor();
         let limit = self.inject.limit();
-        let (running, gone) = self.inject.start(limit, Some(&way.mark))?;
+        let (running, gone) =
+            self.inject
+                .start(limit, Some(&way.mark), Unheard::Ends, &self.hidden)?;
         self.injecting.replace(Some(gone));
-        let said = self.inject.judge(running.end().await, limit, &redactor)?;
+        let said = self
+            .inject
+            .judge(running.end().await, limit, &self.hidden.redactor())?;
         let Some(check) = &self.check else {
             return Ok(Done {
                 said,
                 ..Done::default()
             });
         };
-        let look = async |limit| check.look(limit, &redactor).await;
-        Ok(check::injected(said, way.worked, check.limit(), look).await)
+        let look = async |limit| check.look(limit, &self.hidden).await;
+        let done = check::injected(said, way.worked, check.limit(), look).await;
+        if done.proof == Proof::Seen {
+            way.failed.set();
+        }
+        Ok(done)
     }
 }
 
@@ -129,17 +139,18 @@ impl Driver for Exec {
 impl Way {
     /// Brings it back and makes sure of it.
     pub(super) async fn revert(&self) -> Result<Done, FaultError> {
-        let mark = self.mark.clone();
-        aside("leftovers", move || leftover::end(&mark))
-            .await
-            .map_err(FaultError::of)?;
-        let redactor = self.hidden.redactor();
-        let ran = self.revert.run(&redactor).await;
+        let (injecting, reverting) = (self.mark.clone(), format!("{}.revert", self.mark));
+        let (mark, limit) = (reverting.clone(), self.revert.limit());
+        let gone = aside("strays", move || {
+            stray::end(&injecting);
+            stray::await_end(&mark, limit);
+        });
+        gone.await.map_err(FaultError::of)?;
+        let ran = self.revert.revert(&reverting, &self.hidden).await;
         let look = self.check.as_ref().map(|check| {
-            let redactor = &redactor;
-            let look = async move |limit| check.look(limit, redactor).await;
+            let look = async move |limit| check.look(limit, &self.hidden).await;
             (check.limit(), look)
         });
-        check::reverted(ran, look).await
+        check::reverted(ran, &self.failed, look).await
     }
 }

@@ -1,8 +1,22 @@
 //! The secrets of a profile, for whoever shows what programs and answers say. On disk they are only named.
 
+use std::process::Command;
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::profile::{Redactor, Secrets, secret_of_environment};
+
+/// Names the secrets, separated by commas, that a watchdog's environment was given for the ways back.
+pub(super) const GIVEN: &str = "STORMDECK_SECRETS";
+
+/// Keeps the secrets that this process was given for its ways back out of a program's environment.
+pub(super) fn withhold_given(command: &mut Command) {
+    let given = std::env::var(GIVEN).unwrap_or_default();
+    for name in given.split(',').filter(|name| !name.is_empty()) {
+        command.env_remove(name);
+    }
+    command.env_remove(GIVEN);
+}
 
 /// The secrets that must not be seen in anything that comes back.
 #[derive(Debug, Clone, Default)]
@@ -35,6 +49,14 @@ impl Hidden {
             }
         }
         Redactor::new(&secrets)
+    }
+
+    /// Keeps them out of a program's environment. What it is to have of them is put there afterwards.
+    pub(super) fn withhold(&self, command: &mut Command) {
+        withhold_given(command);
+        for name in &self.names {
+            command.env_remove(name);
+        }
     }
 
     /// Whether there are none.

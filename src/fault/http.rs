@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::ask::{Answer, Asker};
-use super::check::{self, Found};
-use super::driver::{Doing, Done, Driver, FaultError};
+use super::check::{self, Failed, Found};
+use super::driver::{Doing, Done, Driver, FaultError, Proof};
 use super::hidden::Hidden;
 use super::said::clean;
 use super::sealed::Sealed;
@@ -35,6 +35,8 @@ pub struct Way {
     allow: Vec<String>,
     #[serde(default, skip_serializing_if = "Hidden::is_empty")]
     hidden: Hidden,
+    #[serde(skip)]
+    failed: Failed,
 }
 
 /// A request, and the answer that counts as done.
@@ -144,6 +146,7 @@ impl Http {
                 worked: false,
                 allow: profile.window.allow_hosts.clone(),
                 hidden: Hidden::from(&profile.secrets),
+                failed: Failed::default(),
             },
         }
     }
@@ -156,6 +159,7 @@ impl Http {
         };
         Ok(Undo::Http(Box::new(Way {
             worked,
+            failed: Failed::default(),
             ..self.way.clone()
         })))
     }
@@ -170,8 +174,25 @@ impl Http {
             });
         };
         let look = async |limit| check.look(&asker, limit).await;
-        Ok(check::injected(said, way.worked, check.limit(), look).await)
+        let done = check::injected(said, way.worked, check.limit(), look).await;
+        if done.proof == Proof::Seen {
+            way.failed.set();
+        }
+        Ok(done)
     }
+}
+
+/// Makes every request, whatever became of those before it: each of them brings something back. Gives the first error.
+async fn each(requests: &[Request], asker: &Asker) -> Result<String, FaultError> {
+    let mut said = Ok(Vec::new());
+    for request in requests {
+        match (request.make(asker, request.limit()).await, &mut said) {
+            (Ok(answer), Ok(said)) if !answer.is_empty() => said.push(answer),
+            (Err(error), Ok(_)) => said = Err(error),
+            (Ok(_) | Err(_), _) => {}
+        }
+    }
+    Ok(clean(said?.join("\n").as_bytes(), asker.redactor()))
 }
 
 /// Makes one request after the other, up to the first that fails.
@@ -209,12 +230,12 @@ impl Way {
     /// Brings it back and makes sure of it.
     pub(super) async fn revert(&self) -> Result<Done, FaultError> {
         let asker = self.asker()?;
-        let made = all(&self.revert, &asker).await;
+        let made = each(&self.revert, &asker).await;
         let look = self.check.as_ref().map(|check| {
             let asker = &asker;
             let look = async move |limit| check.look(asker, limit).await;
             (check.limit(), look)
         });
-        check::reverted(made, look).await
+        check::reverted(made, &self.failed, look).await
     }
 }

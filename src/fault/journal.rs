@@ -11,19 +11,27 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
 use super::undo::Undo;
+use crate::session::dir::log_of;
 
 /// The folder in the directory of sessions.
 const FOLDER: &str = "outstanding";
 const LOCK: &str = "lock";
 const OUTSTANDING: &str = "json";
 const DONE: &str = "done";
+
+/// The version of an entry that is understood.
+const VERSION: u32 = 1;
+
+/// How often the lock is tried: whoever looks for leftovers holds it for a moment.
+const TRIES: u32 = 100;
+const AGAIN: Duration = Duration::from_millis(5);
 
 /// One outstanding fault.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -76,7 +84,28 @@ impl Journal {
     /// When the disk refuses, or somebody else is in charge.
     pub fn open(sessions: &Path, session: &str) -> io::Result<Self> {
         let dir = sessions.join(FOLDER).join(session);
-        DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
+        let mut tries = 1;
+        loop {
+            make(sessions, &dir)?;
+            match Self::take(dir.clone()) {
+                // Somebody else had it, or was just taking the empty folder away.
+                Err(error)
+                    if tries < TRIES
+                        && matches!(
+                            error.kind(),
+                            io::ErrorKind::WouldBlock | io::ErrorKind::NotFound
+                        ) =>
+                {
+                    tries += 1;
+                    std::thread::sleep(AGAIN);
+                }
+                taken => return taken,
+            }
+        }
+    }
+
+    /// Takes charge of a folder that is there.
+    fn take(dir: PathBuf) -> io::Result<Self> {
         let lock = OpenOptions::new()
             .create(true)
             .append(true)
@@ -89,6 +118,11 @@ impl Journal {
             ),
             fs::TryLockError::Error(error) => error,
         })?;
+        // Not a lock that its last owner took away between the two.
+        let there = fs::metadata(dir.join(LOCK))?;
+        if there.ino() != lock.metadata()?.ino() {
+            return Err(io::ErrorKind::NotFound.into());
+        }
         let next = numbered(&dir)?.last().map_or(0, |(number, _)| number + 1);
         Ok(Self {
             dir,
@@ -112,6 +146,13 @@ impl Journal {
         })
     }
 
+    /// The log of its session: `DIR/SESSION.log`.
+    pub fn log(&self) -> PathBuf {
+        let session = self.dir.file_name().unwrap_or_default();
+        let sessions = self.dir.ancestors().nth(2).unwrap_or(Path::new(""));
+        log_of(&sessions.join(session))
+    }
+
     /// Its folder.
     pub fn dir(&self) -> &Path {
         &self.dir
@@ -132,7 +173,7 @@ impl Journal {
     pub fn write(&mut self, fault: &str, undo: &Undo) -> io::Result<u64> {
         let number = self.next;
         let entry = Entry {
-            v: 1,
+            v: VERSION,
             fault: fault.to_owned(),
             wall: wall(),
             undo: undo.clone(),
@@ -150,14 +191,28 @@ impl Journal {
         fs::remove_file(self.file(number, OUTSTANDING))
     }
 
-    /// Strikes an entry out and leaves word of it for whoever comes next.
+    /// Strikes an entry out and leaves word of it for whoever comes next. Whether that could be left: a full disk takes no
+    /// word, and the fault is back all the same.
     ///
     /// # Errors
-    /// When the disk refuses.
-    pub fn strike_with_word(&self, number: u64, returned: &Returned) -> io::Result<()> {
+    /// When the entry cannot be struck out. No word is left then.
+    pub fn strike_with_word(&self, number: u64, returned: &Returned) -> io::Result<bool> {
         // Word first: a fault that is told twice is better than one that is gone without a word.
-        self.put(&self.file(number, DONE), returned)?;
-        self.strike(number)
+        let word = self.file(number, DONE);
+        let left = self.put(&word, returned);
+        match self.strike(number) {
+            // The engine, which only stood still, was faster.
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                let _ = fs::remove_file(word);
+                Err(error)
+            }
+            Ok(()) | Err(_) => Ok(left.is_ok()),
+        }
+    }
+
+    /// Whether an entry still stands.
+    pub fn holds(&self, number: u64) -> bool {
+        self.file(number, OUTSTANDING).exists()
     }
 
     /// Everything that is outstanding, by number; an entry that cannot be read with the reason.
@@ -168,7 +223,9 @@ impl Journal {
         let files = numbered(&self.dir)?.into_iter();
         let entries = files
             .filter(|(_, path)| path.extension().is_some_and(|it| it == OUTSTANDING))
-            .map(|(number, path)| (number, read(&path)));
+            .map(|(number, path)| (number, read_entry(&path)))
+            // One that was struck out meanwhile is none that cannot be read.
+            .filter(|(number, entry)| entry.is_ok() || self.holds(*number));
         Ok(entries.collect())
     }
 
@@ -219,7 +276,18 @@ impl Drop for Journal {
     }
 }
 
-/// Every journal that was left in a directory of sessions, by name of the session.
+/// Makes the folder of a journal. It outlives a crash of the machine when this returns.
+fn make(sessions: &Path, dir: &Path) -> io::Result<()> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    File::open(sessions.join(FOLDER))?.sync_all()?;
+    File::open(sessions)?.sync_all()
+}
+
+/// Every journal with something in it that was left in a directory of sessions, by name of the session. Nothing is made
+/// or taken away where there is nothing.
 ///
 /// # Errors
 /// When the directory cannot be read.
@@ -232,11 +300,21 @@ pub fn leftovers(sessions: &Path) -> io::Result<Vec<Leftover>> {
     };
     let mut found = Vec::new();
     for entry in entries {
-        let session = entry?.file_name().to_string_lossy().into_owned();
-        let journal = match Journal::open(sessions, &session) {
-            Ok(journal) => Some(journal),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
-            Err(error) => return Err(error),
+        let entry = entry?;
+        let session = entry.file_name().to_string_lossy().into_owned();
+        let taken = numbered(&entry.path()).and_then(|files| {
+            let left = !files.is_empty();
+            left.then(|| Journal::take(entry.path())).transpose()
+        });
+        let journal = match taken {
+            Ok(Some(journal)) => Some(journal),
+            Ok(None) => continue,
+            Err(error) => match error.kind() {
+                io::ErrorKind::WouldBlock => None,
+                // It vanished meanwhile, or is no journal.
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => continue,
+                _ => return Err(error),
+            },
         };
         found.push(Leftover { session, journal });
     }
@@ -259,6 +337,21 @@ fn numbered(dir: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
     }
     files.sort();
     Ok(files)
+}
+
+/// An entry of a version that is understood.
+fn read_entry(path: &Path) -> Result<Entry, String> {
+    #[derive(Deserialize)]
+    struct Version {
+        v: u32,
+    }
+    match read(path)? {
+        Version { v } if v > VERSION => Err(format!(
+            "`{}`: a newer stormdeck wrote it (version {v}): bring it back with that one",
+            path.display()
+        )),
+        Version { .. } => read(path),
+    }
 }
 
 fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T, String> {
@@ -287,6 +380,7 @@ mod tests {
         let second = journal.write("kill", &Undo::WithEngine).unwrap();
         journal.strike(first).unwrap();
         let held = leftovers(dir.path()).unwrap();
+        assert_eq!(journal.log(), dir.path().join("a.log"));
         assert!(held[0].journal.is_none(), "somebody is in charge");
         drop(journal);
         let mut left = leftovers(dir.path()).unwrap();
@@ -322,6 +416,58 @@ mod tests {
         assert_eq!(leftovers(dir.path()).unwrap().len(), 1);
         let mut journal = Journal::open(dir.path(), "a").unwrap();
         assert_eq!(journal.write("x", &Undo::WithEngine).unwrap(), 4);
+    }
+
+    #[test]
+    fn an_entry_of_a_newer_version_is_told_and_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Journal::open(dir.path(), "a").unwrap();
+        let entry = b"{\"v\":2,\"way\":\"a better one\"}";
+        std::fs::write(journal.dir().join("0.json"), entry).unwrap();
+        let outstanding = journal.outstanding().unwrap();
+        assert!(matches!(&outstanding[..], [(0, Err(why))] if why.contains("version 2")));
+    }
+
+    #[test]
+    fn who_looks_for_leftovers_changes_nothing_where_there_is_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let empty = dir.path().join(FOLDER).join("a");
+        fs::create_dir_all(&empty).unwrap();
+        fs::write(dir.path().join(FOLDER).join("file"), b"").unwrap();
+        assert!(leftovers(dir.path()).unwrap().is_empty());
+        assert_eq!(fs::read_dir(&empty).unwrap().count(), 0);
+        let live = Journal::open(dir.path(), "b").unwrap();
+        assert!(leftovers(dir.path()).unwrap().is_empty());
+        assert!(live.dir().join(LOCK).exists());
+    }
+
+    #[test]
+    fn a_lock_that_somebody_holds_for_a_moment_is_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let passing = Journal::open(dir.path(), "a").unwrap();
+        let leaves = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(50));
+            // It takes the empty folder with it.
+            drop(passing);
+        });
+        let mut journal = Journal::open(dir.path(), "a").unwrap();
+        leaves.join().unwrap();
+        journal.write("x", &Undo::WithEngine).unwrap();
+    }
+
+    #[test]
+    fn a_disk_that_takes_no_word_still_lets_an_entry_be_struck_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(dir.path(), "a").unwrap();
+        let number = journal.write("x", &Undo::WithEngine).unwrap();
+        std::fs::create_dir(journal.dir().join("0.new")).unwrap();
+        let returned = Returned {
+            fault: "x".into(),
+            wall: 7,
+            said: String::new(),
+        };
+        assert!(!journal.strike_with_word(number, &returned).unwrap());
+        assert!(journal.outstanding().unwrap().is_empty());
     }
 
     #[test]

@@ -12,14 +12,15 @@ use serde::{Deserialize, Serialize};
 
 use super::check::Found;
 use super::driver::FaultError;
-use super::run::{End, Gone, Output, Running, start};
+use super::hidden::Hidden;
+use super::run::{End, Gone, Output, Running, Unheard, start};
 use super::said::{clean, quoted};
 use super::sealed::Sealed;
 use crate::profile::Redactor;
 use crate::profile::model::CommandLine;
 use crate::profile::units::format_duration;
 
-/// The variable by which what an injection left running is found again.
+/// The variable by which what an injection left running, and a revert under way, is found again.
 pub(super) const MARK: &str = "STORMDECK_FAULT";
 
 /// The shell's statuses for a program that cannot be run, or is not there.
@@ -116,7 +117,7 @@ impl Program {
         FaultError(format!("{} cannot be run: {why}", self.shown()))
     }
 
-    fn command(&self, mark: Option<&str>) -> Result<Command, FaultError> {
+    fn command(&self, mark: Option<&str>, hidden: &Hidden) -> Result<Command, FaultError> {
         let mut command = Command::new("sh");
         if self.shell {
             command.arg("-c");
@@ -129,6 +130,7 @@ impl Program {
                 command.arg(text.reveal());
             }
         }
+        hidden.withhold(&mut command);
         for (name, value) in &self.env {
             command.env(name, value.open()?.reveal());
         }
@@ -141,7 +143,7 @@ impl Program {
         Ok(command)
     }
 
-    /// Starts it. `mark` is left in its environment.
+    /// Starts it. `mark` is left in its environment, of the secrets only those that its own variables hold; `unheard` says what becomes of it when nobody waits any more.
     ///
     /// # Errors
     /// When a secret is not there any more.
@@ -149,8 +151,11 @@ impl Program {
         &self,
         limit: Duration,
         mark: Option<&str>,
+        unheard: Unheard,
+        hidden: &Hidden,
     ) -> Result<(Running, Gone), FaultError> {
-        start(self.command(mark)?, limit).map_err(|error| self.fails(&error.to_string()))
+        start(self.command(mark, hidden)?, limit, unheard)
+            .map_err(|error| self.fails(&error.to_string()))
     }
 
     /// What it said, when it did what it should.
@@ -178,20 +183,20 @@ impl Program {
         Err(FaultError(format!("{} {how}{quote}", self.shown())))
     }
 
-    /// Runs it to its end, and gives what it said.
+    /// Runs it to its end, which it comes to even when this is given up, and gives what it said.
     ///
     /// # Errors
     /// When it cannot be run, fails, or takes too long.
-    pub async fn run(&self, redactor: &Redactor) -> Result<String, FaultError> {
+    pub(super) async fn revert(&self, mark: &str, hidden: &Hidden) -> Result<String, FaultError> {
         let limit = self.limit();
-        let (running, _) = self.start(limit, None)?;
-        self.judge(running.end().await, limit, redactor)
+        let (running, _) = self.start(limit, Some(mark), Unheard::GoesOn, hidden)?;
+        self.judge(running.end().await, limit, &hidden.redactor())
     }
 
     /// Runs it as a check.
-    pub(super) async fn look(&self, limit: Duration, redactor: &Redactor) -> Found {
+    pub(super) async fn look(&self, limit: Duration, hidden: &Hidden) -> Found {
         let limit = limit.min(self.limit());
-        let ended = match self.start(limit, None) {
+        let ended = match self.start(limit, None, Unheard::Ends, hidden) {
             Ok((running, _)) => running.end().await,
             Err(error) => return Found::Unknown(error.to_string()),
         };
@@ -199,7 +204,7 @@ impl Program {
             Ok(output) => !matches!(output.end, End::Exit(status) if NOT_RUN.contains(&status)),
             Err(_) => false,
         };
-        match (self.judge(ended, limit, redactor), ran) {
+        match (self.judge(ended, limit, &hidden.redactor()), ran) {
             (Ok(_), _) => Found::Works,
             (Err(error), true) => Found::Broken(error.to_string()),
             (Err(error), false) => Found::Unknown(error.to_string()),

@@ -1,9 +1,17 @@
 //! Bringing back what a dead engine left behind: what its watchdog does at once, and `recover` or the next `run` later.
 
+use std::collections::BTreeSet;
 use std::path::Path;
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::driver::{Done, FaultError};
 use super::journal::{self, Entry, Journal, Returned};
+use super::undo::Undo;
+use crate::profile::units::format_duration;
 
 /// From one try to the next: soon at first, seldom later.
 const TRIES: [Duration; 5] = [
@@ -39,6 +47,9 @@ pub struct Found {
     pub in_charge: Vec<String>,
 }
 
+/// Told, while it goes on, what takes long.
+type Tell<'a> = &'a dyn Fn(&str);
+
 /// Brings back what dead engines left in a directory of sessions; of one session only, if it is named. Each fault is tried
 /// for so long.
 ///
@@ -48,6 +59,19 @@ pub async fn recover(
     sessions: &Path,
     only: Option<&str>,
     patience: Duration,
+) -> std::io::Result<Found> {
+    recover_telling(sessions, only, patience, &|_| {}).await
+}
+
+/// Does so, and tells meanwhile what is being waited for longer than that, in sentences.
+///
+/// # Errors
+/// When the journals cannot be read.
+pub async fn recover_telling(
+    sessions: &Path,
+    only: Option<&str>,
+    patience: Duration,
+    tell: &dyn Fn(&str),
 ) -> std::io::Result<Found> {
     let mut found = Found::default();
     for leftover in journal::leftovers(sessions)? {
@@ -59,41 +83,80 @@ pub async fn recover(
             found.in_charge.push(session);
             continue;
         };
-        let told = |Returned { fault, said, .. }| Outcome {
+        let tell = |said: &str| tell(&format!("{session}: {said}"));
+        let cleared = clear(&journal, patience, &tell).await?;
+        let outcome = |fault, result| Outcome {
             session: session.clone(),
             fault,
-            result: Ok(said),
+            result,
         };
-        let results = clear(&journal, patience).await?;
-        found
-            .outcomes
-            .extend(journal.take_words()?.into_iter().map(told));
-        let failed = results.into_iter().filter_map(|(fault, result)| {
-            Some(Outcome {
-                session: session.clone(),
-                fault,
-                result: Err(result.err()?),
-            })
-        });
-        found.outcomes.extend(failed);
+        let words = journal.take_words()?.into_iter();
+        let told = words.map(|Returned { fault, said, .. }| outcome(fault, Ok(said)));
+        found.outcomes.extend(told);
+        let untold = cleared.into_iter().filter(|cleared| !cleared.word_left);
+        let untold = untold.map(|Cleared { fault, result, .. }| outcome(fault, result));
+        found.outcomes.extend(untold);
     }
     Ok(found)
 }
 
-/// Brings back everything that a journal holds, all at once, each tried for so long, and leaves word of what came back.
-/// Gives the fault and what became of it.
+/// What became of an entry of a journal.
+#[derive(Debug)]
+pub struct Cleared {
+    /// Name of the fault.
+    pub fault: String,
+    /// What was said when it came back, or why it may still be in place.
+    pub result: Result<String, String>,
+    /// Whether the journal holds word of it for whoever comes next.
+    pub word_left: bool,
+}
+
+/// How often a journal is read again while something in it is being brought back: an engine that only stood still may
+/// still write.
+const READ_AGAIN: Duration = Duration::from_secs(1);
+
+/// Brings back everything that a journal holds, or comes to hold meanwhile, all at once, each tried for so long, and leaves
+/// word of what came back.
 ///
 /// # Errors
 /// When the journal cannot be read.
 pub async fn clear(
     journal: &Journal,
     patience: Duration,
-) -> std::io::Result<Vec<(String, Result<(), String>)>> {
+    tell: Tell<'_>,
+) -> std::io::Result<Vec<Cleared>> {
+    let mut known = BTreeSet::new();
     let mut tasks = Vec::new();
-    for (number, entry) in journal.outstanding()? {
-        tasks.push(one(journal, number, entry, patience));
+    let mut cleared = Vec::new();
+    loop {
+        for (number, entry) in journal.outstanding()? {
+            if known.insert(number) {
+                let task = one(journal, number, entry, patience, tell);
+                tasks.push(Box::pin(async move { (number, task.await) }));
+            }
+        }
+        if tasks.is_empty() {
+            cleared.sort_by_key(|(number, _)| *number);
+            return Ok(cleared.into_iter().map(|(_, cleared)| cleared).collect());
+        }
+        if let Ok(ended) = timeout(READ_AGAIN, next(&mut tasks)).await {
+            cleared.push(ended);
+        }
     }
-    Ok(together(tasks).await)
+}
+
+/// The first of them to end, taken out. All of them go on meanwhile, on this task.
+async fn next<F: Future + Unpin>(tasks: &mut Vec<F>) -> F::Output {
+    std::future::poll_fn(|cx| {
+        for at in 0..tasks.len() {
+            if let Poll::Ready(value) = Pin::new(&mut tasks[at]).poll(cx) {
+                drop(tasks.swap_remove(at));
+                return Poll::Ready(value);
+            }
+        }
+        Poll::Pending
+    })
+    .await
 }
 
 async fn one(
@@ -101,61 +164,181 @@ async fn one(
     number: u64,
     entry: Result<Entry, String>,
     patience: Duration,
-) -> (String, Result<(), String>) {
+    tell: Tell<'_>,
+) -> Cleared {
+    let still = |fault, why| Cleared {
+        fault,
+        result: Err(why),
+        word_left: false,
+    };
     let entry = match entry {
         Ok(entry) => entry,
-        Err(why) => return (format!("number {number}"), Err(why)),
+        Err(why) => return still(format!("number {number}"), why),
     };
-    let result = bring_back(&entry, patience).await;
-    let result = result.and_then(|said| {
-        let returned = Returned {
-            fault: entry.fault.clone(),
-            wall: journal::wall(),
-            said,
-        };
-        let struck = journal.strike_with_word(number, &returned);
-        struck.map_err(|error| format!("it is back, and the journal cannot say so: {error}"))
-    });
-    (entry.fault, result)
+    let is_struck = || !journal.holds(number);
+    let said = match bring_back(&entry, patience, &is_struck, tell).await {
+        Ok(said) => said,
+        Err(why) => return still(entry.fault, why),
+    };
+    let fault = entry.fault;
+    let returned = Returned {
+        fault: fault.clone(),
+        wall: journal::wall(),
+        said: said.clone(),
+    };
+    let (said, word_left) = match journal.strike_with_word(number, &returned) {
+        Ok(word_left) => (said, word_left),
+        Err(error) => {
+            let remark = format!("it is still in the journal, which cannot be written: {error}");
+            (remark, false)
+        }
+    };
+    Cleared {
+        fault,
+        result: Ok(said),
+        word_left,
+    }
 }
 
-/// Tries until it is back, or for so long.
-async fn bring_back(entry: &Entry, patience: Duration) -> Result<String, String> {
-    let began = tokio::time::Instant::now();
+/// Tries until it is back, by whomever, or for so long.
+async fn bring_back(
+    entry: &Entry,
+    patience: Duration,
+    is_struck: &dyn Fn() -> bool,
+    tell: Tell<'_>,
+) -> Result<String, String> {
+    let end = Instant::now() + patience;
     let mut tries = 0;
+    let mut before = None;
     loop {
-        let why = match entry.undo.revert().await {
-            Ok(done) => return Ok(done.said),
-            Err(why) => why,
+        let why = match attempt(entry, end, tell).await {
+            Some(Ok(done)) => return Ok(done.said),
+            Some(Err(why)) => why.to_string(),
+            None => {
+                let late = format!("it did not come back within {}", format_duration(patience));
+                return Err(before.map_or(late.clone(), |why| format!("{why}; then {late}")));
+            }
         };
+        if is_struck() {
+            return Ok("its engine brought it back".into());
+        }
         tracing::error!(fault = %entry.fault, %why, tries, "a fault could not be brought back yet");
         let pause = pause(tries);
-        if began.elapsed() + pause > patience {
-            return Err(why.to_string());
+        if Instant::now() + pause > end {
+            return Err(why);
         }
+        before = Some(why);
         tries += 1;
         tokio::time::sleep(pause).await;
     }
 }
 
-/// Runs all of them at once on this task.
-async fn together<T>(tasks: Vec<impl Future<Output = T>>) -> Vec<T> {
-    let mut tasks: Vec<_> = tasks.into_iter().map(Box::pin).collect();
-    let mut results: Vec<Option<T>> = tasks.iter().map(|_| None).collect();
-    std::future::poll_fn(|cx| {
-        for (task, result) in tasks.iter_mut().zip(&mut results) {
-            if result.is_none()
-                && let std::task::Poll::Ready(value) = task.as_mut().poll(cx)
-            {
-                *result = Some(value);
-            }
+/// Tries once. What must not be left half way, and has a limit of its own, is waited for past `end`; `None` when anything
+/// else takes longer.
+async fn attempt(entry: &Entry, end: Instant, tell: Tell<'_>) -> Option<Result<Done, FaultError>> {
+    let mut reverting = entry.undo.revert();
+    let end = end.max(Instant::now() + LEAST);
+    if let Ok(done) = timeout_at(end, &mut reverting).await {
+        return Some(done);
+    }
+    match entry.undo {
+        Undo::Exec(_) | Undo::Process(_) => {
+            tell(&format!(
+                "`{}` is being brought back; it is waited for, up to the limit of its program",
+                entry.fault
+            ));
+            Some(reverting.await)
         }
-        if results.iter().all(Option::is_some) {
-            std::task::Poll::Ready(())
-        } else {
-            std::task::Poll::Pending
-        }
-    })
-    .await;
-    results.into_iter().flatten().collect()
+        Undo::WithEngine
+        | Undo::Http(_)
+        | Undo::Toxiproxy(_)
+        | Undo::Stress(_)
+        | Undo::Network(_) => None,
+    }
+}
+
+/// The least time that a try gets.
+const LEAST: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+    use crate::fault::driver::Driver as _;
+    use crate::fault::exec::Exec;
+    use crate::profile::Secrets;
+    use crate::profile::model::CommandLine;
+    use crate::profile::secret::Text;
+
+    fn run<T>(future: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+            .block_on(future)
+    }
+
+    /// A way back by a line of shell.
+    fn way(dir: &Path, revert: &str) -> Undo {
+        let line = |text: &str| CommandLine {
+            words: vec![Text::plain(text)],
+            shell: true,
+            dir: Some(dir.to_owned()),
+            timeout: Duration::from_secs(10),
+            ..CommandLine::default()
+        };
+        let exec = Exec::new([&line("true"), &line(revert)], None, &Secrets::default());
+        run(exec.unwrap().prepare()).unwrap()
+    }
+
+    #[test]
+    fn a_program_that_takes_longer_than_the_patience_is_waited_for_and_that_is_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(dir.path(), "a").unwrap();
+        let slow = way(dir.path(), "sleep 2; echo back; touch ended");
+        journal.write("slow", &slow).unwrap();
+        drop(journal);
+        let told = RefCell::new(Vec::new());
+        let tell = |said: &str| told.borrow_mut().push(said.to_owned());
+        let found = run(recover_telling(dir.path(), None, Duration::ZERO, &tell)).unwrap();
+        assert_eq!(found.outcomes[0].result, Ok("back".into()));
+        let told = told.into_inner();
+        assert!(
+            told[0].starts_with("a: `slow` is being brought back"),
+            "{told:?}"
+        );
+        assert!(dir.path().join("ended").exists());
+    }
+
+    #[test]
+    fn what_comes_while_something_else_is_brought_back_is_brought_back_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(dir.path(), "a").unwrap();
+        let late = journal.dir().join("7.json");
+        let slow = way(dir.path(), "sleep 1");
+        let first = journal.write("slow", &slow).unwrap();
+        let text = std::fs::read(journal.dir().join(format!("{first}.json"))).unwrap();
+        let writer = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(300));
+            std::fs::write(late, text).unwrap();
+        });
+        let cleared = run(clear(&journal, Duration::from_secs(5), &|_| {})).unwrap();
+        writer.join().unwrap();
+        assert!(cleared.iter().all(|it| it.result.is_ok() && it.word_left));
+        assert_eq!(cleared.len(), 2);
+        assert!(journal.outstanding().unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_is_back_is_told_as_back_even_when_the_disk_takes_no_word() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(dir.path(), "a").unwrap();
+        journal.write("x", &way(dir.path(), "echo back")).unwrap();
+        std::fs::create_dir(journal.dir().join("0.new")).unwrap();
+        drop(journal);
+        let found = run(recover(dir.path(), None, Duration::ZERO)).unwrap();
+        assert_eq!(found.outcomes[0].result, Ok("back".into()));
+        assert_eq!(found.outcomes.len(), 1);
+    }
 }

@@ -3,14 +3,20 @@
 //! In: a command and a time limit. Out: how it ended, and the end of what it said. The thread starts the program, reads
 //! it, ends its group at the limit or when nobody waits any more, and reaps it; the event loop only waits for an answer.
 //! What the program leaves behind in the background, and what that does with the pipe, holds nothing up.
+//!
+//! One that must not be ended half way, a revert, writes into a file that has no name instead: it outlives whoever started it,
+//! and no pipe breaks under it.
 
+use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Read as _};
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::fs::FileExt as _;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{MemfdFlags, OFlags, fcntl_setfl, memfd_create};
 use rustix::process::{
     Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_open, waitid,
 };
@@ -27,6 +33,18 @@ const LINGER: Duration = Duration::from_millis(50);
 
 /// How often is looked where the kernel does not tell of a process's end.
 const SLICE: Duration = Duration::from_millis(10);
+
+/// How often a file is looked at that a program writes into, so that it does not grow.
+const EMPTIED: Duration = Duration::from_millis(100);
+
+/// What becomes of a program that nobody waits for any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unheard {
+    /// It is ended.
+    Ends,
+    /// It goes on to its end or its limit.
+    GoesOn,
+}
 
 /// How a program ended, and what it said.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +66,7 @@ pub(super) enum End {
     Late,
 }
 
-/// A program under way. Dropping it ends the program.
+/// A program under way. Dropping it ends the program, or lets it go on, as it was started.
 pub(super) struct Running {
     answer: oneshot::Receiver<io::Result<Output>>,
     limit: Duration,
@@ -60,14 +78,18 @@ pub(super) struct Running {
 pub(super) type Gone = oneshot::Receiver<std::convert::Infallible>;
 
 /// Starts a program; it is ended after `limit`.
-pub(super) fn start(command: Command, limit: Duration) -> io::Result<(Running, Gone)> {
+pub(super) fn start(
+    command: Command,
+    limit: Duration,
+    unheard: Unheard,
+) -> io::Result<(Running, Gone)> {
     let (gone_sender, gone) = oneshot::channel();
     let (answer_sender, answer) = oneshot::channel();
     let (given_up, waiting) = io::pipe()?;
     let attend = move || {
         let _gone = gone_sender;
         // Nobody is there to hear it when it was given up.
-        let _ = answer_sender.send(attend(command, limit, &given_up));
+        let _ = answer_sender.send(attend(command, limit, unheard, &given_up));
     };
     std::thread::Builder::new()
         .name("program".into())
@@ -110,14 +132,28 @@ pub(super) async fn aside<T: Send + 'static>(
     answer.await.map_err(io::Error::other)
 }
 
-fn attend(mut command: Command, limit: Duration, given_up: &PipeReader) -> io::Result<Output> {
-    let (pipe, writer) = io::pipe()?;
+fn attend(
+    mut command: Command,
+    limit: Duration,
+    unheard: Unheard,
+    given_up: &PipeReader,
+) -> io::Result<Output> {
+    let (said, writer, given_up) = match unheard {
+        Unheard::Ends => {
+            let (said, writer) = Said::through_pipe()?;
+            (said, writer, Some(given_up))
+        }
+        Unheard::GoesOn => {
+            let (said, writer) = Said::into_file()?;
+            (said, writer, None)
+        }
+    };
     command
         .process_group(0)
         .stdin(Stdio::null())
         .stdout(writer.try_clone()?)
         .stderr(writer);
-    let mut attended = Attended::new(command.spawn()?, pipe)?;
+    let mut attended = Attended::new(command.spawn()?, said);
     // It holds the writing ends of the pipe.
     drop(command);
     let deadline = Instant::now() + limit;
@@ -125,12 +161,69 @@ fn attend(mut command: Command, limit: Duration, given_up: &PipeReader) -> io::R
         if attended.ended() {
             break false;
         }
-        if Instant::now() >= deadline || attended.wait(Some(given_up), deadline) {
+        if Instant::now() >= deadline || attended.wait(given_up, deadline) {
             attended.stop();
             break true;
         }
     };
     attended.finish(late)
+}
+
+/// Where what a program says is found.
+enum Said {
+    Pipe(PipeReader),
+    /// In memory and without a name, so that a full disk, which may be the very fault, fails no revert.
+    File(File),
+    /// Nothing more is said.
+    Over,
+}
+
+impl Said {
+    fn through_pipe() -> io::Result<(Self, OwnedFd)> {
+        let (pipe, writer) = io::pipe()?;
+        rustix::io::ioctl_fionbio(&pipe, true)?;
+        Ok((Self::Pipe(pipe), writer.into()))
+    }
+
+    fn into_file() -> io::Result<(Self, OwnedFd)> {
+        let writer = memfd_create("said", MemfdFlags::CLOEXEC)?;
+        // It is emptied while it is written.
+        fcntl_setfl(&writer, OFlags::APPEND)?;
+        Ok((Self::File(File::from(writer.try_clone()?)), writer))
+    }
+
+    /// What there is, as far as one read gives it.
+    fn read(&mut self, into: &mut Vec<u8>) {
+        let mut buffer = [0; 16 << 10];
+        let read = match self {
+            Self::Pipe(pipe) => pipe.read(&mut buffer),
+            Self::File(file) => return end_of(file, into),
+            Self::Over => return,
+        };
+        match read {
+            Ok(0) => *self = Self::Over,
+            Ok(read) => into.extend_from_slice(&buffer[..read]),
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+                ) => {}
+            Err(_) => *self = Self::Over,
+        }
+    }
+}
+
+/// Moves the end of a file that is being appended to. What is written in that very moment may be lost.
+fn end_of(file: &File, into: &mut Vec<u8>) {
+    let Ok(length @ 1..) = file.metadata().map(|meta| meta.len()) else {
+        return;
+    };
+    let kept = length.min(KEPT as u64);
+    let mut end = vec![0; kept as usize];
+    let read = file.read_exact_at(&mut end, length - kept);
+    if read.is_ok() && file.set_len(0).is_ok() {
+        into.extend_from_slice(&end);
+    }
 }
 
 /// A child, and what it has said so far.
@@ -139,21 +232,20 @@ struct Attended {
     pid: Pid,
     /// Tells of its end, where the kernel has that.
     pidfd: Option<OwnedFd>,
-    pipe: Option<PipeReader>,
+    source: Said,
     said: Vec<u8>,
 }
 
 impl Attended {
-    fn new(child: Child, pipe: PipeReader) -> io::Result<Self> {
-        rustix::io::ioctl_fionbio(&pipe, true)?;
+    fn new(child: Child, source: Said) -> Self {
         let pid = Pid::from_child(&child);
-        Ok(Self {
+        Self {
             child,
             pid,
             pidfd: pidfd_open(pid, PidfdFlags::empty()).ok(),
-            pipe: Some(pipe),
+            source,
             said: Vec::new(),
-        })
+        }
     }
 
     /// Whether it has ended. It is not reaped, so that its number, and its group's, stays its own.
@@ -171,8 +263,10 @@ impl Attended {
         if let Some(pipe) = given_up {
             fds.push(PollFd::new(pipe, PollFlags::empty()));
         }
-        if let Some(pipe) = &self.pipe {
-            fds.push(PollFd::new(pipe, PollFlags::IN));
+        match &self.source {
+            Said::Pipe(pipe) => fds.push(PollFd::new(pipe, PollFlags::IN)),
+            Said::File(_) => left = left.min(EMPTIED),
+            Said::Over => {}
         }
         match &self.pidfd {
             Some(pidfd) => fds.push(PollFd::from_borrowed_fd(pidfd.as_fd(), PollFlags::IN)),
@@ -190,22 +284,9 @@ impl Attended {
 
     /// Reads what there is, once, so that a program that never stops talking does not keep this thread from the clock.
     fn read(&mut self) {
-        let Some(pipe) = &mut self.pipe else { return };
-        let mut buffer = [0; 16 << 10];
-        match pipe.read(&mut buffer) {
-            Ok(0) => self.pipe = None,
-            Ok(read) => {
-                self.said.extend_from_slice(&buffer[..read]);
-                if self.said.len() > 2 * KEPT {
-                    self.said.drain(..self.said.len() - KEPT);
-                }
-            }
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
-                ) => {}
-            Err(_) => self.pipe = None,
+        self.source.read(&mut self.said);
+        if self.said.len() > 2 * KEPT {
+            self.said.drain(..self.said.len() - KEPT);
         }
     }
 
@@ -225,9 +306,10 @@ impl Attended {
         let status = self.child.wait()?;
         self.pidfd = None;
         let deadline = Instant::now() + LINGER;
-        while self.pipe.is_some() && Instant::now() < deadline {
+        while matches!(self.source, Said::Pipe(_)) && Instant::now() < deadline {
             self.wait(None, deadline);
         }
+        self.read();
         let over = self.said.len().saturating_sub(KEPT);
         self.said.drain(..over);
         Ok(Output {

@@ -2,18 +2,21 @@
 //!
 //! The engine starts it before the first fault that would outlive it, hands it the journal's lock as standard output, and
 //! sends a heartbeat down its standard input. When that stops or ends, it brings back what the journal holds. When nothing
-//! is outstanding any more the engine closes the pipe, and it ends with nothing to do.
+//! is outstanding any more the engine dismisses it, and it ends.
 
 use std::fs::File;
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
-use std::os::unix::process::CommandExt as _;
+use std::io::{self, Read, Write as _};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{RecvTimeoutError, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::hidden;
 use super::journal::Journal;
-use super::recover;
+use super::recover::{self, Cleared};
 
 /// The hidden subcommand that is a watchdog.
 pub const COMMAND: &str = "watchdog";
@@ -30,7 +33,19 @@ const PATIENCE: Duration = Duration::from_mins(15);
 /// What it says once it is on guard.
 const READY: &str = "on guard";
 
-/// A watchdog as its engine has it. Dropping it closes the pipe: it ends, after bringing back what is outstanding.
+/// How long it may take to say so.
+const READY_WITHIN: Duration = Duration::from_secs(5);
+
+/// A beat of the heart.
+const BEATS: &[u8] = b".\n";
+
+/// The engine's last line when nothing is outstanding.
+const DISMISSED: &str = "dismissed";
+
+/// How long a watchdog that was dismissed is waited for.
+const LEAVES_WITHIN: Duration = Duration::from_secs(2);
+
+/// A watchdog as its engine has it. Dropping it closes the pipe: it brings back what is outstanding, then ends.
 #[derive(Debug)]
 pub struct Watchdog {
     child: Option<Child>,
@@ -38,7 +53,7 @@ pub struct Watchdog {
 }
 
 impl Watchdog {
-    /// Starts one over a journal and waits until it is on guard, some milliseconds.
+    /// Starts one over a journal and waits until it is on guard, some milliseconds, at most 5 s.
     ///
     /// `program` is the stormdeck executable; `secrets` become variables of its environment, for ways back that need them.
     ///
@@ -49,32 +64,39 @@ impl Watchdog {
         journal: &Journal,
         secrets: impl IntoIterator<Item = (&'s str, &'s str)>,
     ) -> io::Result<Self> {
+        let secrets: Vec<_> = secrets.into_iter().collect();
+        let names: Vec<&str> = secrets.iter().map(|(name, _)| *name).collect();
         let mut child = Command::new(program)
             .arg(COMMAND)
             .arg(journal.dir())
+            .arg(journal.log())
             .envs(secrets)
-            // Signals that a terminal, or a supervisor, sends to the engine's group are not meant for it.
-            .process_group(0)
+            .env(hidden::GIVEN, names.join(","))
             .stdin(Stdio::piped())
             .stdout(Stdio::from(journal.share()?))
             .stderr(Stdio::piped())
             .spawn()?;
         let heart = child.stdin.take();
-        let mut said = String::new();
-        if let Some(err) = child.stderr.take() {
-            BufReader::new(err).read_line(&mut said)?;
-        }
-        if said.trim() != READY {
-            drop(heart);
-            let _ = child.kill();
-            let _ = child.wait();
-            let why = format!("the watchdog did not start; it said {:?}", said.trim());
-            return Err(io::Error::other(why));
-        }
-        Ok(Self {
-            child: Some(child),
-            heart,
-        })
+        let said = match child.stderr.take() {
+            Some(err) => first_line(err, READY_WITHIN),
+            None => Ok(String::new()),
+        };
+        let why = match said {
+            Ok(said) if said == READY => {
+                return Ok(Self {
+                    child: Some(child),
+                    heart,
+                });
+            }
+            Ok(said) => format!("it said {said:?}"),
+            Err(error) => error.to_string(),
+        };
+        drop(heart);
+        let _ = child.kill();
+        let _ = child.wait();
+        Err(io::Error::other(format!(
+            "the watchdog did not start; {why}"
+        )))
     }
 
     /// Keeps the lease for another [`LEASE`].
@@ -82,8 +104,32 @@ impl Watchdog {
     /// # Errors
     /// When it is gone: nobody would bring the faults back if this process died now.
     pub fn beat(&mut self) -> io::Result<()> {
+        self.tell(BEATS)
+    }
+
+    /// Sends it away, since nothing is outstanding: it ends without a look at the journal. Waits for its end, some
+    /// milliseconds, at most 2 s: to be called off the event loop.
+    pub fn dismiss(mut self) {
+        // One that is gone already needs no word.
+        let _ = self.tell(format!("{DISMISSED}\n").as_bytes());
+        drop(self.heart.take());
+        let Some(mut child) = self.child.take() else {
+            return;
+        };
+        let end = Instant::now() + LEAVES_WITHIN;
+        while Instant::now() < end {
+            if !matches!(child.try_wait(), Ok(None)) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        // It is waited for, and reaped, by the thread of the drop.
+        self.child = Some(child);
+    }
+
+    fn tell(&mut self, line: &[u8]) -> io::Result<()> {
         match &mut self.heart {
-            Some(heart) => heart.write_all(b".\n"),
+            Some(heart) => heart.write_all(line),
             None => Err(io::ErrorKind::BrokenPipe.into()),
         }
     }
@@ -99,7 +145,7 @@ impl Watchdog {
 impl Drop for Watchdog {
     fn drop(&mut self) {
         drop(self.heart.take());
-        // It has nothing to do and ends at once, or it has, and is not waited for here.
+        // It may have something to bring back, and is not waited for here.
         if let Some(mut child) = self.child.take() {
             let reap = move || child.wait();
             let _ = std::thread::Builder::new().name("reap".into()).spawn(reap);
@@ -107,12 +153,57 @@ impl Drop for Watchdog {
     }
 }
 
+/// The first line that comes, without its end, or what there is of it.
+fn first_line(mut from: impl Read + AsFd, within: Duration) -> io::Result<String> {
+    let end = Instant::now() + within;
+    let mut line = Vec::new();
+    let mut buffer = [0; 256];
+    while !line.contains(&b'\n') {
+        if !is_ready(&from, end)? {
+            let late = format!("it said nothing within {} s", within.as_secs());
+            return Err(io::Error::other(late));
+        }
+        match from.read(&mut buffer)? {
+            0 => break,
+            read => line.extend_from_slice(&buffer[..read]),
+        }
+    }
+    let line = String::from_utf8_lossy(&line);
+    Ok(line.lines().next().unwrap_or_default().trim().to_owned())
+}
+
+/// Waits until something can be read, or it is closed; `false` when that is not by `end`.
+fn is_ready(from: &impl AsFd, end: Instant) -> io::Result<bool> {
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        let timeout = Timespec::try_from(left).map_err(io::Error::other)?;
+        match poll(&mut [PollFd::new(from, PollFlags::IN)], Some(&timeout)) {
+            Ok(ready) => return Ok(ready > 0),
+            // A signal, which is none of its business.
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// How a watch ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    /// Nothing is outstanding.
+    Dismissed,
+    /// The pipe is closed: the engine's process is gone.
+    Gone,
+    /// The engine stands still. It may go on.
+    Late,
+}
+
 /// Runs a watchdog: what the hidden subcommand does. Returns when nothing is outstanding any more, or when it gives up.
 ///
 /// # Errors
 /// When it cannot guard at all.
 pub fn run(dir: PathBuf) -> io::Result<()> {
-    // Refused to the leader of a process group, which it is; the group of its own is what matters then.
+    // Signals that a terminal, or a supervisor, sends to the engine's group or session are not meant for it. Refused
+    // where it was started as the head of a group, which is away from them as well.
     let _ = rustix::process::setsid();
     let lock = File::from(rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 3)?);
     let journal = Journal::of_lock(dir, lock)?;
@@ -121,40 +212,110 @@ pub fn run(dir: PathBuf) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    eprintln!("{READY}");
-    rustix::stdio::dup2_stderr(&nowhere)?;
-    listen()?;
-    let cleared = runtime.block_on(recover::clear(&journal, PATIENCE))?;
-    for (fault, result) in cleared {
-        match result {
-            Ok(()) => tracing::warn!(fault, "brought back: the engine is gone"),
-            Err(why) => tracing::error!(fault, why, "could not be brought back"),
+    {
+        // Nor are those that are sent to every process when a machine goes down, or to all of one name. From the first
+        // such call on they do nothing by themselves.
+        let _context = runtime.enter();
+        for kind in [
+            SignalKind::terminate(),
+            SignalKind::interrupt(),
+            SignalKind::hangup(),
+        ] {
+            drop(signal(kind)?);
         }
     }
-    Ok(())
+    eprintln!("{READY}");
+    rustix::stdio::dup2_stderr(&nowhere)?;
+    let ended = listen(&io::stdin(), LEASE);
+    // From now on the engine's heart beats in vain, and it learns by that.
+    rustix::stdio::dup2_stdin(&nowhere)?;
+    match ended {
+        Ended::Dismissed => return Ok(()),
+        Ended::Gone => tracing::warn!("the engine is gone"),
+        Ended::Late => tracing::warn!("the engine stands still and has lost its lease"),
+    }
+    runtime.block_on(clear(&journal, ended))
 }
 
-/// Returns when the engine's heart has stopped.
-fn listen() -> io::Result<()> {
-    let (beats, heard) = sync_channel(1);
-    std::thread::Builder::new()
-        .name("heart".into())
-        .spawn(move || {
-            let mut input = io::stdin().lock();
-            let mut buffer = [0; 64];
-            loop {
-                match input.read(&mut buffer) {
-                    Ok(0) => return,
-                    Err(error) if error.kind() != io::ErrorKind::Interrupted => return,
-                    Ok(_) if beats.send(()).is_err() => return,
-                    Ok(_) | Err(_) => {}
-                }
-            }
-        })?;
+/// Brings back what the journal holds, until it stays empty or only what does not come back is left.
+async fn clear(journal: &Journal, ended: Ended) -> io::Result<()> {
+    // An engine that goes on may be writing an entry down before it hears that nobody is on guard.
+    let mut may_write = ended == Ended::Late;
     loop {
-        match heard.recv_timeout(LEASE) {
-            Ok(()) => {}
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return Ok(()),
+        let tell = |said: &str| tracing::warn!("{said}");
+        let cleared = recover::clear(journal, PATIENCE, &tell).await?;
+        let back = cleared.iter().any(|it| it.result.is_ok());
+        for Cleared { fault, result, .. } in cleared {
+            match result {
+                Ok(said) => tracing::warn!(fault, said, "brought back"),
+                Err(why) => tracing::error!(fault, why, "could not be brought back"),
+            }
         }
+        if !back && !may_write {
+            return Ok(());
+        }
+        if ended == Ended::Late {
+            tokio::time::sleep(2 * BEAT).await;
+        }
+        may_write = false;
+    }
+}
+
+/// Returns when the engine's heart has stopped, or with its last word.
+fn listen(heart: &impl AsFd, lease: Duration) -> Ended {
+    let mut buffer = [0; 64];
+    let mut line = Vec::new();
+    loop {
+        match is_ready(heart, Instant::now() + lease) {
+            Ok(true) => {}
+            Ok(false) => return Ended::Late,
+            Err(_) => return Ended::Gone,
+        }
+        match rustix::io::read(heart, &mut buffer) {
+            Ok(0) => return Ended::Gone,
+            Ok(read) => line.extend_from_slice(&buffer[..read]),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(_) => return Ended::Gone,
+        }
+        while let Some(end) = line.iter().position(|byte| *byte == b'\n') {
+            if line[..end] == *DISMISSED.as_bytes() {
+                return Ended::Dismissed;
+            }
+            line.drain(..=end);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHORT: Duration = Duration::from_millis(50);
+
+    #[test]
+    fn an_engine_is_gone_or_late_or_has_sent_it_away() {
+        let heard = |said: &[u8], closed: bool| {
+            let (reader, mut writer) = io::pipe().unwrap();
+            writer.write_all(said).unwrap();
+            let open = (!closed).then_some(writer);
+            let ended = listen(&reader, SHORT);
+            drop(open);
+            ended
+        };
+        assert_eq!(heard(b".\n.\n", false), Ended::Late);
+        assert_eq!(heard(b".\n.\n", true), Ended::Gone);
+        assert_eq!(heard(b"", true), Ended::Gone);
+        assert_eq!(heard(b".\n.\ndismissed\n", true), Ended::Dismissed);
+        assert_eq!(heard(b".\ndismissed\n", false), Ended::Dismissed);
+        assert_eq!(heard(b".\ndismiss", true), Ended::Gone);
+    }
+
+    #[test]
+    fn one_that_says_nothing_is_not_waited_for() {
+        let (reader, mut writer) = io::pipe().unwrap();
+        let why = first_line(&reader, SHORT).unwrap_err().to_string();
+        assert_eq!(why, "it said nothing within 0 s");
+        writer.write_all(b"on guard\n").unwrap();
+        assert_eq!(first_line(&reader, SHORT).unwrap(), READY);
     }
 }

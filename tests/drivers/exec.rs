@@ -70,6 +70,36 @@ dir = "below"
 }
 
 #[test]
+fn a_program_has_of_the_secrets_only_those_that_it_was_given() {
+    let dir = TempDir::new().unwrap();
+    // A variable that every process of a test has.
+    let text = r#"
+[window]
+duration = "1s"
+[[target]]
+name = "shop"
+url = "http://127.0.0.1:1/metrics"
+bearer = "${secret:CARGO_PKG_NAME}"
+[[fault]]
+name = "it"
+inject = 'echo "<$CARGO_PKG_NAME>"; echo "<$CARGO_PKG_VERSION>"'
+revert = 'echo "<$CARGO_PKG_NAME>"; echo "<$CARGO_PKG_VERSION>"'
+shell = true
+"#;
+    let given = Stage::of(text, dir.path(), &[]);
+    let undo = given.prepare().unwrap();
+    let version = env!("CARGO_PKG_VERSION");
+    let said = format!("<>\n<{version}>");
+    assert_eq!(given.inject(&undo).unwrap().said, said);
+    assert_eq!(given.revert(&undo).unwrap().said, said);
+    assert_eq!(given.revert_from_disk(&undo).unwrap().said, said);
+    let text = format!("{text}env = {{ CARGO_PKG_NAME = \"named\" }}");
+    let named = Stage::of(&text, dir.path(), &[]);
+    let undo = named.prepare().unwrap();
+    assert!(named.inject(&undo).unwrap().said.starts_with("<named>"));
+}
+
+#[test]
 fn what_cannot_be_run_is_told_before_anything_is_broken() {
     let dir = TempDir::new().unwrap();
     let why = |fault: &str| {
@@ -96,14 +126,16 @@ fn what_cannot_be_run_is_told_before_anything_is_broken() {
 fn a_program_that_fails_says_how_and_the_end_of_what_it_said() {
     let dir = TempDir::new().unwrap();
     let why = |inject: &str| {
-        let fault = format!("inject = '{inject}'\nrevert = [\"true\"]\nshell = true");
+        let fault = format!(
+            "inject = '{inject}'\nrevert = [\"true\"]\nshell = true\nenv = {{ WORD = \"${{secret:TOKEN}}\" }}"
+        );
         let stage = Stage::new(&fault, dir.path(), &[("TOKEN", "hunter2")]);
         let undo = stage.prepare().unwrap();
         stage.inject(&undo).unwrap_err().to_string()
     };
     assert_eq!(
-        why("echo no ${secret:TOKEN}; exit 3"),
-        "`echo no ‹secret:TOKEN›; exit 3` ended with status 3: no ‹secret:TOKEN›"
+        why("echo no $WORD; exit 3"),
+        "`echo no $WORD; exit 3` ended with status 3: no ‹secret:TOKEN›"
     );
     assert_eq!(why("kill -9 $$$$"), "`kill -9 $$` was ended by signal 9");
 }
@@ -221,6 +253,58 @@ fn an_injection_whose_engine_was_killed_does_not_go_on_behind_its_revert() {
     assert_eq!(reverted.unwrap().proof, Proof::Seen);
     assert_eq!(waited.join().unwrap().signal(), Some(9));
     assert!(served.is_none(), "the service was left alone");
+}
+
+/// A revert that takes its time, tells when it overlaps itself, and talks into whatever it was given.
+const SLOW_REVERT: &str = r#"
+inject = ["touch", "broken"]
+revert = 'mkdir under-way || { touch overlap; exit 9; }; echo began; sleep 1; echo goes on; rm -f broken; echo x >> runs; rmdir under-way'
+shell = true
+dir = "."
+"#;
+
+#[test]
+fn a_revert_that_is_given_up_comes_to_its_end_and_the_next_one_waits_for_it() {
+    let dir = TempDir::new().unwrap();
+    let stage = Stage::new(SLOW_REVERT, dir.path(), &[]);
+    let undo = stage.prepare().unwrap();
+    stage.inject(&undo).unwrap();
+    stage.begin_revert(&undo, Duration::from_millis(300));
+    assert!(dir.path().join("broken").exists());
+    let said = stage.revert_from_disk(&undo).unwrap().said;
+    assert_eq!(said, "began\ngoes on");
+    assert!(!dir.path().join("overlap").exists());
+    assert_eq!(
+        fs::read_to_string(dir.path().join("runs")).unwrap(),
+        "x\nx\n"
+    );
+}
+
+#[test]
+fn a_revert_that_hangs_is_waited_for_no_longer_than_its_limit() {
+    let dir = TempDir::new().unwrap();
+    let fault = r#"
+inject = ["true"]
+revert = 'test -e hung || { echo $$$$ > hung; sleep 1000; }'
+shell = true
+dir = "."
+timeout = "1s"
+"#;
+    let stage = Stage::new(fault, dir.path(), &[]);
+    let undo = stage.prepare().unwrap();
+    stage.begin_revert(&undo, Duration::from_millis(500));
+    stage.revert_from_disk(&undo).unwrap();
+    gone(&fs::read_to_string(dir.path().join("hung")).unwrap());
+}
+
+#[test]
+fn a_revert_that_never_stops_talking_is_bounded() {
+    let dir = TempDir::new().unwrap();
+    let fault = "inject = [\"true\"]\nrevert = [\"yes\"]\ntimeout = \"300ms\"";
+    let stage = Stage::new(fault, dir.path(), &[]);
+    let undo = stage.prepare().unwrap();
+    let why = stage.revert(&undo).unwrap_err().to_string();
+    assert!(why.contains("was killed: …") && why.len() < 1000, "{why}");
 }
 
 #[test]

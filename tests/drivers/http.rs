@@ -149,6 +149,23 @@ check = { get = "embedded://shop/?servers=2" }
 }
 
 #[test]
+fn every_revert_is_made_whatever_becomes_of_the_first() {
+    let server = Server::answering(|asked| {
+        let refused = asked.line.contains("/first") || asked.line.contains("/third");
+        answer(if refused { "500 Oops" } else { "200 OK" }, "")
+    });
+    let fault = format!(
+        r#"http = {{ inject = {{ post = "{0}/a" }}, revert = [{{ post = "{0}/first" }}, {{ post = "{0}/second" }}, {{ post = "{0}/third" }}] }}"#,
+        server.url
+    );
+    let stage = Stage::new(&fault, ".".as_ref(), &[]);
+    let undo = stage.prepare().unwrap();
+    let why = stage.revert(&undo).unwrap_err().to_string();
+    assert!(why.contains("/first: "), "{why}");
+    assert_eq!(server.asked().len(), 3);
+}
+
+#[test]
 fn a_redirect_is_not_followed() {
     let other = switch();
     let place = format!("{}/fault", other.url);

@@ -90,4 +90,12 @@ impl Stage {
             assert!(late.is_err(), "it had ended already: {late:?}");
         });
     }
+
+    /// Begins to revert, and gives up after a time.
+    fn begin_revert(&self, undo: &Undo, time: Duration) {
+        self.runtime.block_on(async {
+            let late = tokio::time::timeout(time, undo.revert()).await;
+            assert!(late.is_err(), "it had ended already: {late:?}");
+        });
+    }
 }

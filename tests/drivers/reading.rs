@@ -26,10 +26,24 @@ fn mistakes(fault: &str) -> String {
 }
 
 #[test]
+fn a_secret_is_no_argument() {
+    let why = "a secret cannot be an argument: every user of the machine can read those of a running program";
+    let word = "\"${secret:TOKEN}\"";
+    for fault in [
+        format!("inject = [\"curl\", {word}]\nrevert = [\"true\"]"),
+        format!("inject = [\"true\"]\nrevert = {word}\nshell = true"),
+        format!("inject = [\"true\"]\nrevert = [\"true\"]\ncheck = [\"curl\", {word}]"),
+        format!("process = {{ port = 1, kill = true, restart = [\"x\", {word}] }}"),
+    ] {
+        assert_eq!(mistakes(&fault), why, "{fault}");
+    }
+}
+
+#[test]
 fn programs_take_a_shell_a_limit_variables_and_a_folder() {
     let fault = r#"
 inject = "echo $X"
-revert = ["echo", "${secret:TOKEN}"]
+revert = ["echo", "back"]
 shell = true
 timeout = "5s"
 env = { X = "${secret:TOKEN}" }
@@ -56,7 +70,7 @@ dir = "scripts"
         )
     };
     assert_eq!(of(inject), with(["echo $X"], true));
-    assert_eq!(of(revert), with(["‹secret:TOKEN›"], false));
+    assert_eq!(of(revert), with(["back"], false));
     assert!(check.is_none());
 }
 

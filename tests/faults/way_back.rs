@@ -168,3 +168,50 @@ fn a_watchdog_that_dies_is_noticed_and_nothing_stays_broken_without_one() {
     let records = window.stop();
     assert_eq!(states(&records, 0)[2..4], ["reverting", "recovering"]);
 }
+
+#[test]
+fn a_watchdog_is_not_sent_away_by_signals_and_logs_beside_the_session() {
+    let window = broken();
+    let dog = watchdog(window.place.path()).expect("a watchdog");
+    for name in ["-TERM", "-INT", "-HUP"] {
+        signal(dog, name);
+    }
+    window.signal("-KILL");
+    wait_until(&window, "a", false);
+    wait_for("the watchdog to leave", || (!is_alive(dog)).then_some(()));
+    let logs = fs::read_dir(window.place.path()).unwrap();
+    let logs = logs.map(|entry| entry.unwrap().path());
+    let logs = logs.filter(|path| path.extension().is_some_and(|it| it == "log"));
+    let told: Vec<String> = logs.map(|log| fs::read_to_string(log).unwrap()).collect();
+    assert_eq!(told.len(), 1, "one log");
+    assert!(told[0].contains("the engine is gone"), "{told:?}");
+    assert!(told[0].contains("brought back"), "{told:?}");
+}
+
+#[test]
+fn a_revert_whose_taker_is_killed_comes_to_its_end_and_is_not_run_on_top_of_itself() {
+    let slow = r#"
+[[fault]]
+name = "slow"
+inject = ["touch", "DIR/slow.broken"]
+revert = 'mkdir DIR/under-way || { touch DIR/overlap; exit 9; }; sleep 1; echo talks; rm -f DIR/slow.broken; rmdir DIR/under-way'
+shell = true
+"#;
+    let window = Window::start_in(place(&[], "duration = \"60s\"", slow));
+    let dir = window.place.path().to_owned();
+    window.ctl("fault slow on");
+    wait_until(&window, "slow", true);
+    let dog = watchdog(&dir).expect("a watchdog");
+    window.signal("-KILL");
+    wait_for("the revert", || {
+        dir.join("under-way").exists().then_some(())
+    });
+    signal(dog, "-KILL");
+    wait_for("both to be gone", || {
+        (!window.is_alive() && !is_alive(dog)).then_some(())
+    });
+    let (out, _, code) = said(&window.place.stormdeck().arg("recover").output().unwrap());
+    assert_eq!(code, 0, "{out}");
+    assert!(!file(&dir, "slow").exists());
+    assert!(!dir.join("overlap").exists());
+}

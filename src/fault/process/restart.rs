@@ -13,6 +13,7 @@ use xxhash_rust::xxh64::xxh64;
 use super::tree::{self, Identity};
 use super::{find, seen};
 use crate::fault::driver::{Done, FaultError};
+use crate::fault::hidden;
 use crate::fault::sealed::Sealed;
 use crate::fault::tool;
 use crate::profile::model::{CommandLine, Which};
@@ -64,6 +65,7 @@ impl Restart {
         for word in &self.words {
             command.arg(word.open()?.reveal());
         }
+        hidden::withhold_given(command.as_std_mut());
         for (name, value) in &self.env {
             command.env(name, value.open()?.reveal());
         }

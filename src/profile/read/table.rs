@@ -238,7 +238,7 @@ impl<'c, 'a> Node<'c, 'a> {
                     format!("a secret cannot be used in `{}`, which is shown and recorded", self.key),
                     self.place(),
                 )
-                .help("secrets are taken in URLs, headers, bodies, tokens, webhooks and the arguments of faults"),
+                .help("secrets are taken in URLs, headers, bodies, tokens, webhooks and the `env` of faults"),
             );
             return None;
         }

@@ -73,6 +73,7 @@ fn script(node: &Node<'_, '_>) -> Option<Text> {
         node.wrong("there is nothing to run");
     }
     no_zero(node, &text);
+    no_secret(node, &text, INTO_ENV);
     Some(text)
 }
 
@@ -93,6 +94,7 @@ fn arguments(node: &Node<'_, '_>) -> Vec<Text> {
     for node in &nodes {
         let Some(text) = node.text() else { continue };
         no_zero(node, &text);
+        no_secret(node, &text, INTO_ENV);
         arguments.push(text);
     }
     if let (Some(program), Some(first)) = (arguments.first(), nodes.first())
@@ -130,6 +132,22 @@ fn dir(node: &Node<'_, '_>) -> Option<PathBuf> {
         return None;
     }
     Some(node.cx.beside(&path))
+}
+
+/// Where a secret goes that a program needs.
+const INTO_ENV: &str = "put it into `env`, as `env = { TOKEN = \"${secret:TOKEN}\" }`, and let the program read the variable";
+
+/// Refuses a secret among the words of a program.
+pub(super) fn no_secret(node: &Node<'_, '_>, text: &Text, help: &str) {
+    if text.is_secret() {
+        node.cx.report(
+            Diagnostic::new(
+                "a secret cannot be an argument: every user of the machine can read those of a running program",
+                node.place(),
+            )
+            .help(help),
+        );
+    }
 }
 
 fn no_zero(node: &Node<'_, '_>, text: &Text) {

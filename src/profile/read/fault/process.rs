@@ -89,7 +89,12 @@ fn act(table: &mut Table<'_, '_>) -> Option<ProcessAct> {
 /// The program and its arguments.
 fn program(node: &Node<'_, '_>) -> CommandLine {
     let nodes = node.list().unwrap_or_default();
-    let words: Vec<Text> = nodes.iter().filter_map(Node::text).collect();
+    let mut words: Vec<Text> = Vec::new();
+    for node in &nodes {
+        let Some(text) = node.text() else { continue };
+        exec::no_secret(node, &text, "let the program read it from a file");
+        words.push(text);
+    }
     if let (Some(program), Some(first)) = (words.first(), nodes.first())
         && program.reveal().is_empty()
     {

@@ -1,16 +1,34 @@
-//! Programs of an injection that nobody waits for any more: the engine that started them was killed. Left alone, they would
-//! go on breaking things after the way back was taken.
+//! Programs that nobody waits for any more: whoever started them was killed. Those of an injection, left alone, would go on
+//! breaking things after the way back was taken. A revert must not run a second time on top of itself.
 //!
 //! They are found by a mark in their environment. Only what is still the head of the process group in which it was
 //! started counts: a service that an injection started on purpose has made itself a daemon, and is none of our business.
 
 use std::fs;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::program::MARK;
 use super::run::GRACE;
+
+/// From one look to the next.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// Waits until nothing carries this mark any more. What has not come to an end by itself within `limit` is ended, as whoever
+/// started it would have done. It blocks.
+pub(super) fn await_end(mark: &str, limit: Duration) {
+    let wanted = format!("{MARK}={mark}");
+    let deadline = Instant::now() + limit;
+    let mut left = marked(wanted.as_bytes());
+    while !left.is_empty() {
+        if Instant::now() >= deadline {
+            return end(mark);
+        }
+        std::thread::sleep(LOOK);
+        left.retain(|pid| is_head(*pid) && carries(*pid, wanted.as_bytes()));
+    }
+}
 
 /// Ends what carries this mark, and waits until it is gone. It blocks.
 pub(super) fn end(mark: &str) {
@@ -28,7 +46,7 @@ pub(super) fn end(mark: &str) {
                 let _ = kill_process_group(pid, Signal::KILL);
             }
         } else if !left.is_empty() {
-            std::thread::sleep(std::time::Duration::from_millis(10));
+            std::thread::sleep(LOOK);
         }
     }
 }
