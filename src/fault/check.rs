@@ -48,7 +48,7 @@ pub(super) async fn injected(
         match look(limit).await {
             Found::Broken(_) if worked => {
                 return Done {
-                    proof: Proof::Seen,
+                    proof: Proof::Checked,
                     said,
                 };
             }
@@ -87,11 +87,11 @@ pub(super) async fn reverted(
         (reverted, None) => (Proof::None, reverted?),
         (Ok(said), Some((limit, look))) => {
             back(limit, look).await?;
-            (Proof::Seen, said)
+            (Proof::Checked, said)
         }
         (Err(error), Some((limit, look))) => match look(limit).await {
             Found::Works if failed.0.get() => {
-                (Proof::Seen, format!("{error}; but the check passes"))
+                (Proof::Checked, format!("{error}; but the check passes"))
             }
             Found::Works => {
                 let why = "the check passes, but was not seen to fail: it proves nothing";
@@ -164,7 +164,7 @@ mod tests {
     fn a_check_that_passed_and_fails_proves_a_fault() {
         let after = |worked, found| run(injected("done".into(), worked, LIMIT, looks(found)));
         let seen = Done {
-            proof: Proof::Seen,
+            proof: Proof::Checked,
             said: "done".into(),
         };
         assert_eq!(after(true, &[BROKEN]), seen);
@@ -185,7 +185,7 @@ mod tests {
         let ok = || Ok("ok".to_owned());
         let seen = |said: &str| {
             Ok(Done {
-                proof: Proof::Seen,
+                proof: Proof::Checked,
                 said: said.into(),
             })
         };
@@ -227,7 +227,7 @@ mod tests {
         let error = run(reverted(failed(), &seen, Some((LIMIT, looks(&[BROKEN]))))).unwrap_err();
         assert_eq!(error.to_string(), "no such container; and it exits with 1");
         let done = passes().unwrap();
-        assert_eq!(done.proof, Proof::Seen);
+        assert_eq!(done.proof, Proof::Checked);
         assert_eq!(done.said, "no such container; but the check passes");
         let none = None::<(Duration, fn(Duration) -> std::future::Ready<Found>)>;
         assert!(run(reverted(failed(), &seen, none)).is_err());

@@ -103,7 +103,7 @@ impl Exec {
         };
         let look = async |limit| check.look(limit, &self.hidden).await;
         let done = check::injected(said, way.worked, check.limit(), look).await;
-        if done.proof == Proof::Seen {
+        if done.proof == Proof::Checked {
             way.failed.set();
         }
         Ok(done)

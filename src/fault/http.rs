@@ -175,7 +175,7 @@ impl Http {
         };
         let look = async |limit| check.look(&asker, limit).await;
         let done = check::injected(said, way.worked, check.limit(), look).await;
-        if done.proof == Proof::Seen {
+        if done.proof == Proof::Checked {
             way.failed.set();
         }
         Ok(done)

@@ -135,13 +135,6 @@ impl Watchdog {
     }
 }
 
-impl Watchdog {
-    /// Lets it go: nothing is outstanding.
-    pub fn dismiss(self) {
-        drop(self);
-    }
-}
-
 impl Drop for Watchdog {
     fn drop(&mut self) {
         drop(self.heart.take());

@@ -26,12 +26,12 @@ fn a_program_breaks_it_and_another_brings_it_back_and_both_are_seen() {
     for _ in 0..2 {
         let undo = stage.prepare().unwrap();
         assert!(!dir.path().join("broken").exists());
-        assert_eq!(stage.inject(&undo).unwrap().proof, Proof::Seen);
+        assert_eq!(stage.inject(&undo).unwrap().proof, Proof::Checked);
         assert!(dir.path().join("broken").exists());
-        assert_eq!(stage.revert(&undo).unwrap().proof, Proof::Seen);
+        assert_eq!(stage.revert(&undo).unwrap().proof, Proof::Checked);
         assert!(!dir.path().join("broken").exists());
         // Again, and by somebody else, it does no harm.
-        assert_eq!(stage.revert_from_disk(&undo).unwrap().proof, Proof::Seen);
+        assert_eq!(stage.revert_from_disk(&undo).unwrap().proof, Proof::Checked);
     }
 }
 
@@ -213,7 +213,7 @@ dir = "."
     let stage = Stage::new(fault, dir.path(), &[]);
     let undo = stage.prepare().unwrap();
     stage.begin(&undo, Duration::from_millis(500));
-    assert_eq!(stage.revert(&undo).unwrap().proof, Proof::Seen);
+    assert_eq!(stage.revert(&undo).unwrap().proof, Proof::Checked);
     gone(&fs::read_to_string(dir.path().join("pid")).unwrap());
     assert!(!dir.path().join("broken").exists());
 }
@@ -250,7 +250,7 @@ fn an_injection_whose_engine_was_killed_does_not_go_on_behind_its_revert() {
     let served = service.try_wait().unwrap();
     let _ = service.kill();
     let _ = service.wait();
-    assert_eq!(reverted.unwrap().proof, Proof::Seen);
+    assert_eq!(reverted.unwrap().proof, Proof::Checked);
     assert_eq!(waited.join().unwrap().signal(), Some(9));
     assert!(served.is_none(), "the service was left alone");
 }

@@ -194,11 +194,11 @@ fn postgresql_fails_over_and_back_and_loses_nothing_that_it_acknowledged() {
     });
     assert_eq!(pair.write(0, 0..20), 20);
     let done = stage.inject(&undo).unwrap();
-    assert_eq!(done.proof, Proof::Seen, "{}", done.said);
+    assert_eq!(done.proof, Proof::Checked, "{}", done.said);
     assert_eq!(pair.count(0), None);
     assert_eq!(pair.count(1).as_deref(), Some("20"));
     let done = stage.revert_from_disk(&undo).unwrap();
-    assert_eq!(done.proof, Proof::Seen, "{}", done.said);
+    assert_eq!(done.proof, Proof::Checked, "{}", done.said);
     assert_eq!(
         pair.ask(0, "select pg_is_in_recovery()").as_deref(),
         Some("t")
@@ -206,7 +206,7 @@ fn postgresql_fails_over_and_back_and_loses_nothing_that_it_acknowledged() {
     // It follows: what is written now is there as well.
     assert_eq!(pair.write(1, 20..21), 1);
     wait_for("the standby", || (pair.count(0)? == "21").then_some(()));
-    assert_eq!(stage.revert(&undo).unwrap().proof, Proof::Seen);
+    assert_eq!(stage.revert(&undo).unwrap().proof, Proof::Checked);
     drill_back(&pair, &variables);
 }
 
@@ -313,15 +313,15 @@ fn redis_fails_over_and_back_and_loses_nothing_that_it_acknowledged() {
     }
     let undo = stage.prepare().unwrap();
     let done = stage.inject(&undo).unwrap();
-    assert_eq!(done.proof, Proof::Seen, "{}", done.said);
+    assert_eq!(done.proof, Proof::Checked, "{}", done.said);
     assert_eq!(b.ask(&["dbsize"]).as_deref(), Some("50"));
     assert!(a.ask(&["set", "x", "1"]).unwrap().contains("READONLY"));
     assert_eq!(b.ask(&["set", "meanwhile", "1"]).as_deref(), Some("OK"));
     let done = stage.revert_from_disk(&undo).unwrap();
-    assert_eq!(done.proof, Proof::Seen, "{}", done.said);
+    assert_eq!(done.proof, Proof::Checked, "{}", done.said);
     assert_eq!(a.ask(&["dbsize"]).as_deref(), Some("51"));
     assert_eq!(a.ask(&["set", "after", "1"]).as_deref(), Some("OK"));
-    assert_eq!(stage.revert(&undo).unwrap().proof, Proof::Seen);
+    assert_eq!(stage.revert(&undo).unwrap().proof, Proof::Checked);
 }
 
 /// An nginx that runs in the background, stopped on drop.
@@ -385,14 +385,14 @@ fn nginx_is_stopped_and_started() {
     for _ in 0..2 {
         let undo = stage.prepare().unwrap();
         assert!(nginx.answers());
-        assert_eq!(stage.inject(&undo).unwrap().proof, Proof::Seen);
+        assert_eq!(stage.inject(&undo).unwrap().proof, Proof::Checked);
         assert!(!nginx.answers());
-        assert_eq!(stage.revert_from_disk(&undo).unwrap().proof, Proof::Seen);
+        assert_eq!(stage.revert_from_disk(&undo).unwrap().proof, Proof::Checked);
         assert!(nginx.answers());
     }
     let undo = stage.prepare().unwrap();
     // It runs: that it cannot be started a second time is no failure.
-    assert_eq!(stage.revert(&undo).unwrap().proof, Proof::Seen);
+    assert_eq!(stage.revert(&undo).unwrap().proof, Proof::Checked);
 
     let stage = recipe("nginx-reload", &variables);
     let undo = stage.prepare().unwrap();

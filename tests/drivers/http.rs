@@ -57,14 +57,14 @@ fn a_request_breaks_it_and_another_brings_it_back_and_both_are_seen() {
     let stage = Stage::new(&fault(&server.url), ".".as_ref(), &SECRETS);
     let undo = stage.prepare().unwrap();
     let done = stage.inject(&undo).unwrap();
-    assert_eq!(done.proof, Proof::Seen);
+    assert_eq!(done.proof, Proof::Checked);
     let hidden = r#"broken by {"kind":"latency","by":"‹secret:WHO›"}"#;
     assert_eq!(done.said, hidden);
     let done = stage.revert_from_disk(&undo).unwrap();
-    assert_eq!(done.proof, Proof::Seen);
+    assert_eq!(done.proof, Proof::Checked);
     // Now there is nothing to mend, which the check knows.
     let done = stage.revert(&undo).unwrap();
-    assert_eq!(done.proof, Proof::Seen);
+    assert_eq!(done.proof, Proof::Checked);
     assert!(
         done.said
             .contains("404 Not Found: nothing to mend; but the check passes"),
@@ -144,8 +144,8 @@ check = { get = "embedded://shop/?servers=2" }
     let _services = Embedded::start(&mut profile, program).unwrap();
     let stage = Stage::from(&profile);
     let undo = stage.prepare().unwrap();
-    assert_eq!(stage.inject(&undo).unwrap().proof, Proof::Seen);
-    assert_eq!(stage.revert_from_disk(&undo).unwrap().proof, Proof::Seen);
+    assert_eq!(stage.inject(&undo).unwrap().proof, Proof::Checked);
+    assert_eq!(stage.revert_from_disk(&undo).unwrap().proof, Proof::Checked);
 }
 
 #[test]
