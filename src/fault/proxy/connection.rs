@@ -252,7 +252,8 @@ impl Connection {
 
     /// Keeps the thread's count of held bytes.
     fn account(&mut self) {
-        let held = self.up.link.held() + self.down.link.held();
+        let asked = self.requests.as_ref().map_or(0, |asked| asked.held());
+        let held = self.up.link.held() + self.down.link.held() + asked;
         if held != self.held {
             self.route.hold(held, self.held);
             self.held = held;

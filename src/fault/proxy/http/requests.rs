@@ -121,6 +121,11 @@ impl Requests {
         self.buffer.len() < WAITING || matches!(self.state, State::Head)
     }
 
+    /// Bytes held here, of requests and of what is looked at of answers.
+    pub fn held(&self) -> usize {
+        self.buffer.len() + self.responses.held()
+    }
+
     /// Other rules are on: what is held by one that is gone goes on.
     pub fn change(&mut self, rules: &[Rule]) {
         if let State::Held(held) = &mut self.state {

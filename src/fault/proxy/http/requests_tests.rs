@@ -152,6 +152,18 @@ fn a_request_is_held_back_and_let_go_when_the_fault_is_cleared() {
 }
 
 #[test]
+fn what_waits_here_is_counted() {
+    let mut scene = Scene::with(vec![answered(503, "/orders*")]);
+    assert_eq!(scene.requests.held(), 0);
+    scene.client(&format!("{GET}{POST}{GET}"));
+    assert_eq!(scene.requests.held(), GET.len(), "behind its answer");
+    scene.server("HTTP/1.1 2");
+    assert_eq!(scene.requests.held(), GET.len() + 10);
+    scene.server(&OK[10..]);
+    assert_eq!(scene.requests.held(), 0);
+}
+
+#[test]
 fn a_client_that_asks_before_it_sends_is_answered_for_the_last_time() {
     let mut scene = Scene::with(vec![answered(500, "*")]);
     let ask = POST.replace("\r\n\r\nhello", "\r\nexpect: 100-continue\r\n\r\n");
