@@ -57,9 +57,7 @@ fn a_great_request_that_is_held_back_arrives_whole() {
     let upstream = server(|mut stream| {
         let mut all = Vec::new();
         stream.read_to_end(&mut all).unwrap();
-        stream
-            .write_all(all.len().to_string().as_bytes())
-            .unwrap();
+        stream.write_all(all.len().to_string().as_bytes()).unwrap();
     });
     let stage = Stage::new(&upstream, &["{ delay = \"300ms\" }"]);
     stage.inject(0);
