@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use procfs::net::TcpState;
 use procfs::process::{FDTarget, Process, Stat};
@@ -14,6 +15,10 @@ use crate::profile::model::Which;
 
 /// Flag of a thread of the kernel, in `/proc/PID/stat`.
 const KERNEL_THREAD: u32 = 0x0020_0000;
+
+/// A process may seem to have begun so much after the file that names it was written: the system tells the moment of its
+/// own start in whole seconds, and its clock may have been set since.
+const SLACK: Duration = Duration::from_secs(5);
 
 /// The one process that is meant.
 ///
@@ -52,7 +57,22 @@ fn by_file(path: &Path) -> Result<Identity, FaultError> {
             ))
         })?;
     may_be_touched(&stat)?;
+    let written = std::fs::metadata(path).and_then(|file| file.modified());
+    if let (Ok(written), Some(begun)) = (written, begun(&stat))
+        && begun > written + SLACK
+    {
+        return Err(FaultError(format!(
+            "the pid file `{shown}` is stale: process {pid} began after it was written, and is another"
+        )));
+    }
     Ok(identity(&stat))
+}
+
+/// When a process began, to the second.
+fn begun(stat: &Stat) -> Option<SystemTime> {
+    let boot = procfs::boot_time_secs().ok()?;
+    let since = stat.starttime / procfs::ticks_per_second().max(1);
+    Some(SystemTime::UNIX_EPOCH + Duration::from_secs(boot + since))
 }
 
 fn by_port(port: u16) -> Result<Identity, FaultError> {

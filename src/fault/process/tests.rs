@@ -224,6 +224,21 @@ async fn stormdeck_its_ancestors_and_the_first_process_are_refused() {
 }
 
 #[tokio::test]
+async fn a_number_in_a_file_that_is_older_than_its_process_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("pid");
+    let family = Family::start("stale-48127");
+    std::fs::write(&path, family.pid().to_string()).unwrap();
+    let which = Which::PidFile(path.clone());
+    assert_eq!(find::one(&which).await.unwrap().pid, family.pid());
+    let file = std::fs::File::options().write(true).open(&path).unwrap();
+    let earlier = std::time::SystemTime::now() - Duration::from_mins(1);
+    file.set_modified(earlier).unwrap();
+    let why = find::one(&which).await.unwrap_err();
+    assert!(why.0.contains("is stale: process"), "{why}");
+}
+
+#[tokio::test]
 async fn a_name_that_fits_two_processes_is_refused() {
     let _families = [Family::start("twin-48127"), Family::start("twin-48127")];
     let why = find::one(&command("twin-48127")).await.unwrap_err();
