@@ -44,6 +44,9 @@ pub enum ProcessUndo {
     Kill {
         /// The process that is killed.
         root: Identity,
+        /// Its descendants, when it was looked at.
+        #[serde(default)]
+        descendants: Vec<Identity>,
         /// A hash of its command line, which may hold a secret.
         line: u64,
         /// How the one that takes its place is found.
@@ -77,6 +80,7 @@ impl ProcessFault {
             },
             ProcessAct::Kill { restart, within } => ProcessUndo::Kill {
                 root,
+                descendants: tree::running(root).await?.split_off(1),
                 line: restart::hash_of_line(root),
                 which: self.which.clone(),
                 restart: restart.as_ref().map(Restart::new).transpose()?,
@@ -115,9 +119,7 @@ impl ProcessUndo {
             Self::Kill { root, .. } => {
                 // They are stopped first: nothing is born between the look and the blow.
                 let doomed = tree::stop(*root).await?;
-                for process in &doomed {
-                    process.signal(rustix::process::Signal::KILL)?;
-                }
+                tree::signal_all(&doomed, rustix::process::Signal::KILL)?;
                 tree::gone(&doomed).await?;
                 Ok(seen(format!("{} are gone", told(*root, doomed.len()))))
             }
@@ -144,6 +146,7 @@ impl ProcessUndo {
             }
             Self::Kill {
                 root,
+                descendants,
                 line,
                 which,
                 restart,
@@ -151,6 +154,7 @@ impl ProcessUndo {
             } => {
                 let killed = Killed {
                     process: *root,
+                    descendants,
                     line: *line,
                 };
                 restart::bring_back(killed, which, restart.as_ref(), *within).await

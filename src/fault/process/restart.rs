@@ -86,9 +86,11 @@ impl Restart {
 
 /// What was killed.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Killed {
+pub(super) struct Killed<'a> {
     /// The process.
     pub(super) process: Identity,
+    /// Its descendants, when it was looked at.
+    pub(super) descendants: &'a [Identity],
     /// A hash of its command line.
     pub(super) line: u64,
 }
@@ -106,7 +108,7 @@ fn is_only_the_starter(
     found: Identity,
     child: Option<&Child>,
     restart: Option<&Restart>,
-    killed: Killed,
+    killed: Killed<'_>,
 ) -> bool {
     let (Some(pid), Some(restart)) = (child.and_then(Child::id), restart) else {
         return false;
@@ -121,18 +123,35 @@ fn is_only_the_starter(
 
 /// Starts what was killed, if nobody has, and waits until it is found.
 pub(super) async fn bring_back(
-    blow: Killed,
+    blow: Killed<'_>,
     which: &Which,
     restart: Option<&Restart>,
     within: Duration,
 ) -> Result<Done, FaultError> {
     let killed = blow.process;
-    if killed.lives() && !is_doomed(killed) {
-        // The blow never fell; it may have been stopped for it.
-        tree::wake(&[killed]).await?;
+    // They may have been stopped for a blow that never fell, on some of them or on all.
+    let mut known = vec![killed];
+    known.extend(blow.descendants);
+    let spared = killed.lives() && !tree::awaits(killed, Signal::KILL);
+    known.retain(|process| spared || *process != killed);
+    let woken = tree::wake(&known).await;
+    if spared {
+        woken?;
         return Ok(seen(format!("process {} was not killed", killed.pid)));
     }
     tree::gone(&[killed]).await?;
+    let back = start_and_find(blow, which, restart, within).await?;
+    // Not before, so that what cannot be woken keeps nobody from starting the other.
+    woken.map(|_| back)
+}
+
+async fn start_and_find(
+    blow: Killed<'_>,
+    which: &Which,
+    restart: Option<&Restart>,
+    within: Duration,
+) -> Result<Done, FaultError> {
+    let killed = blow.process;
     let begun = Instant::now();
     let mut child: Option<Child> = None;
     let mut pause = LOOK;
@@ -172,11 +191,4 @@ pub(super) async fn bring_back(
         tokio::time::sleep(pause).await;
         pause = (2 * pause).min(SELDOM);
     }
-}
-
-/// Whether the blow has been dealt, and only not been felt yet.
-fn is_doomed(process: Identity) -> bool {
-    let bit = 1 << (Signal::KILL.as_raw() - 1);
-    let status = procfs::process::Process::new(process.pid).and_then(|process| process.status());
-    status.is_ok_and(|status| (status.sigpnd | status.shdpnd) & bit != 0)
 }

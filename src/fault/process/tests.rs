@@ -158,6 +158,48 @@ async fn what_is_killed_is_started_again_and_found() {
 }
 
 #[tokio::test]
+async fn nobody_is_left_standing_still_when_a_blow_fell_on_some_only() {
+    let family = Family::start("half-48127");
+    let act = ProcessAct::Kill {
+        restart: None,
+        within: Duration::from_millis(100),
+    };
+    let fault = ProcessFault::new(command("half-48127"), act);
+    let undo = reread(&fault.prepare().await.unwrap());
+    let Undo::Process(ProcessUndo::Kill {
+        root, descendants, ..
+    }) = &undo
+    else {
+        panic!("{undo:?}");
+    };
+    assert_eq!(descendants.len(), 2);
+    // Given up between the two halves of the injection, and in the middle of the second.
+    tree::stop(*root).await.unwrap();
+    undo.revert().await.unwrap();
+    assert!(!family.states().contains('T'));
+    tree::stop(*root).await.unwrap();
+    root.signal(rustix::process::Signal::KILL).unwrap();
+    undo.revert().await.unwrap_err();
+    for child in descendants {
+        assert_ne!(child.stat().unwrap().state, 'T');
+        child.signal(rustix::process::Signal::KILL).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_tree_with_a_process_of_another_user_is_refused_before_anything_is_stopped() {
+    if rustix::process::geteuid().is_root() {
+        return;
+    }
+    let first = Identity::of(1).unwrap();
+    let why = tree::running(first).await.unwrap_err();
+    assert!(why.0.contains("takes no signal from this user"), "{why}");
+    let own = Identity::of(std::process::id().cast_signed()).unwrap();
+    let why = tree::signal_all(&[first, own, first], rustix::process::Signal::CONT);
+    assert_eq!(why.unwrap_err().0.matches("process 1 takes").count(), 2);
+}
+
+#[tokio::test]
 async fn the_program_that_starts_it_is_not_taken_for_it() {
     let family = Family::start("starter-48127");
     // Its own command line fits, and it takes its time.
