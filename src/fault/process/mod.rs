@@ -82,7 +82,7 @@ impl ProcessFault {
                 root,
                 descendants: tree::running(root).await?.split_off(1),
                 line: restart::hash_of_line(root),
-                which: self.which.clone(),
+                which: wherever_one_stands(&self.which)?,
                 restart: restart.as_ref().map(Restart::new).transpose()?,
                 within: *within,
             },
@@ -165,6 +165,14 @@ impl ProcessUndo {
             }
         }
     }
+}
+
+/// The same process, also for whoever has another working directory.
+fn wherever_one_stands(which: &Which) -> Result<Which, FaultError> {
+    Ok(match which {
+        Which::PidFile(path) => Which::PidFile(std::path::absolute(path).map_err(FaultError::of)?),
+        Which::Port(_) | Which::Command(_) => which.clone(),
+    })
 }
 
 fn seen(said: String) -> Done {

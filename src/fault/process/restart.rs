@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -50,7 +51,11 @@ impl Restart {
                 .iter()
                 .map(|(name, value)| (name.clone(), Sealed::from(value)))
                 .collect(),
-            dir: line.dir.clone(),
+            // Whoever takes the way back may stand elsewhere.
+            dir: Some(match &line.dir {
+                Some(dir) => std::path::absolute(dir).map_err(FaultError::of)?,
+                None => std::env::current_dir().map_err(FaultError::of)?,
+            }),
         })
     }
 
@@ -106,19 +111,35 @@ pub(super) fn hash_of_line(process: Identity) -> u64 {
 /// or by the one that it has given itself.
 fn is_only_the_starter(
     found: Identity,
-    child: Option<&Child>,
+    started: Option<Identity>,
     restart: Option<&Restart>,
     killed: Killed<'_>,
 ) -> bool {
-    let (Some(pid), Some(restart)) = (child.and_then(Child::id), restart) else {
+    let Some(restart) = restart else {
         return false;
     };
-    if found.pid != pid.cast_signed() || hash_of_line(found) == killed.line {
+    if started != Some(found) || hash_of_line(found) == killed.line {
         return false;
     }
     let words: Vec<&str> = restart.words.iter().map(Sealed::shown).collect();
     let line = find::command_line(found.pid).unwrap_or_default();
     line.ends_with(&words.join(" "))
+}
+
+/// What was started in the place of a killed process: the way back may be taken again while that is still on its way.
+static STARTED: Mutex<Vec<(Identity, Identity)>> = Mutex::new(Vec::new());
+
+/// What this process started in the place of a killed one, if it lives.
+fn already_started(killed: Identity) -> Option<Identity> {
+    let mut all = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
+    all.retain(|(_, started)| started.lives());
+    let of = |(of, _): &&(Identity, Identity)| *of == killed;
+    all.iter().find(of).map(|(_, started)| *started)
+}
+
+fn note_started(killed: Identity, started: Identity) {
+    let mut all = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
+    all.push((killed, started));
 }
 
 /// Starts what was killed, if nobody has, and waits until it is found.
@@ -154,10 +175,11 @@ async fn start_and_find(
     let killed = blow.process;
     let begun = Instant::now();
     let mut child: Option<Child> = None;
+    let mut started = already_started(killed);
     let mut pause = LOOK;
     loop {
         let why = match find::one(which).await {
-            Ok(found) if is_only_the_starter(found, child.as_ref(), restart, blow) => {
+            Ok(found) if is_only_the_starter(found, started, restart, blow) => {
                 "only that is there".to_owned()
             }
             Ok(found) if found != killed => {
@@ -167,16 +189,23 @@ async fn start_and_find(
             Err(error) => error.to_string(),
         };
         match (&mut child, restart) {
-            (None, Some(restart)) => child = Some(restart.start()?),
-            (Some(started), Some(restart)) => {
-                if let Ok(Some(status)) = started.try_wait()
+            (None, Some(restart)) if !started.is_some_and(Identity::lives) => {
+                let new = restart.start()?;
+                started = new.id().and_then(|pid| Identity::of(pid.cast_signed()));
+                if let Some(started) = started {
+                    note_started(killed, started);
+                }
+                child = Some(new);
+            }
+            (Some(running), Some(restart)) => {
+                if let Ok(Some(status)) = running.try_wait()
                     && !status.success()
                 {
                     let shown = restart.shown();
                     return Err(FaultError(format!("{shown} did not start it: {status}")));
                 }
             }
-            (_, None) => {}
+            (None, Some(_)) | (_, None) => {}
         }
         if begun.elapsed() >= within {
             let by = match restart {

@@ -158,6 +158,71 @@ async fn what_is_killed_is_started_again_and_found() {
 }
 
 #[tokio::test]
+async fn the_way_back_is_the_same_from_every_directory() {
+    let family = Family::start("where-48127");
+    // Relative to the directory of this process, whichever that is.
+    let here = std::env::current_dir().unwrap();
+    let dir = tempfile::tempdir_in(&here).unwrap();
+    let path = dir.path().strip_prefix(&here).unwrap().join("pid");
+    std::fs::write(&path, family.pid().to_string()).unwrap();
+    for asked in [None, Some("src".into())] {
+        let act = ProcessAct::Kill {
+            restart: Some(crate::profile::model::CommandLine {
+                words: vec![crate::profile::secret::Text::plain("sh")],
+                dir: asked.clone(),
+                ..Default::default()
+            }),
+            within: Duration::from_secs(1),
+        };
+        let fault = ProcessFault::new(Which::PidFile(path.clone()), act);
+        let undo = fault.prepare().await.unwrap();
+        let Undo::Process(ProcessUndo::Kill { which, .. }) = &undo else {
+            panic!("{undo:?}");
+        };
+        assert_eq!(*which, Which::PidFile(dir.path().join("pid")));
+        let text = serde_json::to_value(&undo).unwrap();
+        let wanted = asked.map_or(here.clone(), |dir: std::path::PathBuf| here.join(dir));
+        assert_eq!(text["restart"]["dir"], wanted.to_str().unwrap());
+    }
+}
+
+#[tokio::test]
+async fn a_way_back_that_is_taken_again_starts_no_second_copy() {
+    let dir = tempfile::tempdir().unwrap();
+    let (pid, starts) = (dir.path().join("pid"), dir.path().join("starts"));
+    let family = Family::start("once-48127");
+    std::fs::write(&pid, family.pid().to_string()).unwrap();
+    // It takes longer to be found than is waited for at first.
+    let script = format!(
+        "echo x >> {}; sleep 1.5; echo $$ > {1}.new; mv {1}.new {1}; exec sleep 300",
+        starts.display(),
+        pid.display()
+    );
+    let restart = crate::profile::model::CommandLine {
+        words: ["sh", "-c", &script]
+            .map(crate::profile::secret::Text::plain)
+            .to_vec(),
+        ..Default::default()
+    };
+    let act = ProcessAct::Kill {
+        restart: Some(restart),
+        within: Duration::from_millis(300),
+    };
+    let fault = ProcessFault::new(Which::PidFile(pid.clone()), act);
+    let undo = fault.prepare().await.unwrap();
+    fault.inject(&undo).await.unwrap();
+    let mut tries = 1;
+    while undo.revert().await.is_err() {
+        tries += 1;
+        assert!(tries < 60);
+    }
+    assert!(tries > 1);
+    assert_eq!(std::fs::read_to_string(starts).unwrap(), "x\n");
+    let second = find::one(&Which::PidFile(pid)).await.unwrap();
+    second.signal(rustix::process::Signal::KILL).unwrap();
+}
+
+#[tokio::test]
 async fn nobody_is_left_standing_still_when_a_blow_fell_on_some_only() {
     let family = Family::start("half-48127");
     let act = ProcessAct::Kill {
