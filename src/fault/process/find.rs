@@ -204,6 +204,25 @@ fn own_line() -> Vec<i32> {
     line
 }
 
+/// Refuses a tree with a part of stormdeck in it, as that of a terminal or of a supervisor from which one runs.
+///
+/// # Errors
+/// With a sentence that names both.
+pub(super) async fn without_stormdeck(tree: Vec<Identity>) -> Result<(), FaultError> {
+    aside(move || spares(&tree, is_stormdeck)).await?
+}
+
+fn spares(tree: &[Identity], is_ours: impl Fn(i32) -> bool) -> Result<(), FaultError> {
+    let ours = tree.iter().find(|process| is_ours(process.pid));
+    match (tree.first(), ours) {
+        (Some(root), Some(ours)) => Err(FaultError(format!(
+            "process {} has process {} below it, a part of stormdeck: it is not touched",
+            root.pid, ours.pid
+        ))),
+        (_, None) | (None, _) => Ok(()),
+    }
+}
+
 /// Whether a process runs this very program: a console, an engine, a watchdog. The demo service is there to be broken.
 fn is_stormdeck(pid: i32) -> bool {
     let exe = |process: Process| process.exe().ok();
@@ -213,4 +232,18 @@ fn is_stormdeck(pid: i32) -> bool {
     };
     let words = process.cmdline().unwrap_or_default();
     own.is_some() && exe(process) == own && words.get(1).is_none_or(|word| word != "target")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tree_with_a_part_of_stormdeck_is_refused() {
+        let tree = [7, 8, 9].map(|pid| Identity { pid, start: 0 });
+        assert_eq!(spares(&tree, |_| false), Ok(()));
+        let why = spares(&tree, |pid| pid == 9).unwrap_err();
+        assert!(why.0.starts_with("process 7 has process 9 below"), "{why}");
+        assert!(is_stormdeck(std::process::id().cast_signed()));
+    }
 }

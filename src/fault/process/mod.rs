@@ -73,6 +73,7 @@ impl ProcessFault {
 
     async fn way_back(&self) -> Result<Undo, FaultError> {
         let root = find::one(&self.which).await?;
+        find::without_stormdeck(tree::of(root).await?).await?;
         Ok(Undo::Process(match &self.act {
             ProcessAct::Pause => ProcessUndo::Pause {
                 root,
