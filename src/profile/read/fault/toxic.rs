@@ -20,9 +20,6 @@ const KINDS: [&str; 10] = [
     "delay",
 ];
 
-/// How many of them Toxiproxy has.
-const TOXIPROXY: usize = 7;
-
 /// The list of toxics of a fault that needs one.
 pub(super) fn read_all(table: &Table<'_, '_>, toxics: Option<Node<'_, '_>>) -> Vec<Toxic> {
     if toxics.is_none() {
@@ -30,25 +27,6 @@ pub(super) fn read_all(table: &Table<'_, '_>, toxics: Option<Node<'_, '_>>) -> V
     }
     let toxics = toxics.and_then(|node| node.list()).unwrap_or_default();
     toxics.iter().filter_map(toxic).collect()
-}
-
-/// The same for a Toxiproxy server, which has fewer kinds.
-pub(super) fn read_for_toxiproxy(
-    table: &Table<'_, '_>,
-    toxics: Option<Node<'_, '_>>,
-) -> Vec<Toxic> {
-    let place = toxics.as_ref().map(Node::place);
-    let read = read_all(table, toxics);
-    for toxic in &read {
-        let name = toxic.kind.name();
-        if !KINDS[..TOXIPROXY].contains(&name) {
-            table.cx.wrong(
-                place.clone().unwrap_or_default(),
-                format!("Toxiproxy has no toxic `{name}`; the built-in `proxy` has"),
-            );
-        }
-    }
-    read
 }
 
 fn toxic(node: &Node<'_, '_>) -> Option<Toxic> {
