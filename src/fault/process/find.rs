@@ -8,9 +8,9 @@ use procfs::net::TcpState;
 use procfs::process::{FDTarget, Process, Stat};
 use regex::Regex;
 
-use super::aside;
 use super::tree::{self, Identity};
 use crate::fault::driver::FaultError;
+use crate::fault::run::aside;
 use crate::profile::model::Which;
 
 /// Flag of a thread of the kernel, in `/proc/PID/stat`.
@@ -26,7 +26,9 @@ const SLACK: Duration = Duration::from_secs(5);
 /// When there is none, more than one, or one that must not be touched.
 pub(super) async fn one(which: &Which) -> Result<Identity, FaultError> {
     let which = which.clone();
-    aside(move || look(&which)).await?
+    aside("look", move || look(&which))
+        .await
+        .map_err(FaultError::of)?
 }
 
 fn look(which: &Which) -> Result<Identity, FaultError> {
@@ -209,7 +211,9 @@ fn own_line() -> Vec<i32> {
 /// # Errors
 /// With a sentence that names both.
 pub(super) async fn without_stormdeck(tree: Vec<Identity>) -> Result<(), FaultError> {
-    aside(move || spares(&tree, is_stormdeck)).await?
+    aside("look", move || spares(&tree, is_stormdeck))
+        .await
+        .map_err(FaultError::of)?
 }
 
 fn spares(tree: &[Identity], is_ours: impl Fn(i32) -> bool) -> Result<(), FaultError> {

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use self::cgroup::Quota;
 use self::restart::{Killed, Restart};
 pub use self::tree::Identity;
-use super::driver::{Doing, Done, Driver, FaultError, Proof};
+use super::driver::{Doing, Done, Driver, FaultError};
 use super::undo::Undo;
 use crate::profile::model::{ProcessAct, Which};
 
@@ -104,7 +104,7 @@ impl Driver for ProcessFault {
         Box::pin(async move {
             match undo {
                 Undo::Process(way) => way.inject().await,
-                _ => Err(FaultError("the way back is that of another fault".into())),
+                _ => Err(Undo::foreign()),
             }
         })
     }
@@ -115,18 +115,28 @@ impl ProcessUndo {
         match self {
             Self::Pause { root, .. } => {
                 let stopped = tree::stop(*root).await?;
-                Ok(seen(format!("{} stand still", told(*root, stopped.len()))))
+                Ok(Done::seen(format!(
+                    "{} stand still",
+                    told(*root, stopped.len())
+                )))
             }
             Self::Kill { root, .. } => {
                 // They are stopped first: nothing is born between the look and the blow.
                 let doomed = tree::stop(*root).await?;
                 tree::signal_all(&doomed, rustix::process::Signal::KILL)?;
                 tree::gone(&doomed).await?;
-                Ok(seen(format!("{} are gone", told(*root, doomed.len()))))
+                Ok(Done::seen(format!(
+                    "{} are gone",
+                    told(*root, doomed.len())
+                )))
             }
             Self::Cpu { root, quota } => {
                 let moved = quota.impose(*root).await?;
-                Ok(seen(format!("{} get {}", told(*root, moved), quota.told())))
+                Ok(Done::seen(format!(
+                    "{} get {}",
+                    told(*root, moved),
+                    quota.told()
+                )))
             }
         }
     }
@@ -141,8 +151,8 @@ impl ProcessUndo {
                 let mut known = vec![*root];
                 known.extend(descendants);
                 match tree::wake(&known).await? {
-                    0 => Ok(seen(format!("process {} has ended", root.pid))),
-                    woken => Ok(seen(format!("{} go on", told(*root, woken)))),
+                    0 => Ok(Done::seen(format!("process {} has ended", root.pid))),
+                    woken => Ok(Done::seen(format!("{} go on", told(*root, woken)))),
                 }
             }
             Self::Kill {
@@ -162,7 +172,7 @@ impl ProcessUndo {
             }
             Self::Cpu { root, quota } => {
                 quota.lift(*root).await?;
-                Ok(seen(format!("{} is gone", quota.told())))
+                Ok(Done::seen(format!("{} is gone", quota.told())))
             }
         }
     }
@@ -176,13 +186,6 @@ fn wherever_one_stands(which: &Which) -> Result<Which, FaultError> {
     })
 }
 
-fn seen(said: String) -> Done {
-    Done {
-        proof: Proof::Seen,
-        said,
-    }
-}
-
 /// `process 7 and 3 descendants`.
 fn told(root: Identity, count: usize) -> String {
     match count.saturating_sub(1) {
@@ -190,15 +193,6 @@ fn told(root: Identity, count: usize) -> String {
         1 => format!("process {} and 1 descendant", root.pid),
         more => format!("process {} and {more} descendants", root.pid),
     }
-}
-
-/// Runs what only looks, and may take some ms, beside the event loop.
-async fn aside<T: Send + 'static>(
-    look: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, FaultError> {
-    tokio::task::spawn_blocking(look)
-        .await
-        .map_err(FaultError::of)
 }
 
 #[cfg(test)]

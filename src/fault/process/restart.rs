@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use tokio::process::{Child, Command};
 use xxhash_rust::xxh64::xxh64;
 
+use super::find;
 use super::tree::{self, Identity};
-use super::{find, seen};
 use crate::fault::driver::{Done, FaultError};
 use crate::fault::sealed::Sealed;
 use crate::fault::tool;
@@ -158,7 +158,7 @@ pub(super) async fn bring_back(
     let woken = tree::wake(&known).await;
     if spared {
         woken?;
-        return Ok(seen(format!("process {} was not killed", killed.pid)));
+        return Ok(Done::seen(format!("process {} was not killed", killed.pid)));
     }
     tree::gone(&[killed]).await?;
     let back = start_and_find(blow, which, restart, within).await?;
@@ -183,7 +183,7 @@ async fn start_and_find(
                 "only that is there".to_owned()
             }
             Ok(found) if found != killed => {
-                return Ok(seen(format!("process {} is there", found.pid)));
+                return Ok(Done::seen(format!("process {} is there", found.pid)));
             }
             Ok(_) => "it is not gone".to_owned(),
             Err(error) => error.to_string(),

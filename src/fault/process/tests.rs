@@ -1,6 +1,7 @@
 use std::process::{Child, Command, Stdio};
 
 use super::*;
+use crate::fault::driver::Proof;
 
 /// A shell with two children, ended with them on drop.
 struct Family(Child);

@@ -8,8 +8,8 @@ use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal, test_kill_process};
 use serde::{Deserialize, Serialize};
 
-use super::aside;
 use crate::fault::driver::FaultError;
+use crate::fault::run::aside;
 
 /// How long a signal may take to be obeyed: a process in the middle of a system call on a slow disk does not listen.
 const OBEY: Duration = Duration::from_secs(5);
@@ -115,7 +115,7 @@ pub(super) fn all() -> Vec<Stat> {
 
 /// These, and their descendants after them.
 async fn with_descendants(roots: Vec<Identity>) -> Result<Vec<Identity>, FaultError> {
-    let all = aside(all).await?;
+    let all = aside("look", all).await.map_err(FaultError::of)?;
     let mut children: HashMap<i32, Vec<Identity>> = HashMap::new();
     for stat in &all {
         let identity = Identity {

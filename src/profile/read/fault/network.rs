@@ -3,10 +3,11 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::super::table::{Node, Table};
+use super::toxic::bytes_a_second;
 use crate::profile::diagnostic::Diagnostic;
 use crate::profile::hosts::{HostRule, is_loopback_address};
 use crate::profile::model::{FaultDriver, Network};
-use crate::profile::units::{Ratio, parse_bytes};
+use crate::profile::units::Ratio;
 
 /// Longest name that Linux gives an interface, bytes.
 const LONGEST_NAME: usize = 15;
@@ -137,22 +138,6 @@ fn shape(table: &mut Table<'_, '_>, interface: &Node<'_, '_>) -> Network {
         loss,
         rate,
     }
-}
-
-/// `1MB/s`.
-fn bytes_a_second(node: &Node<'_, '_>) -> Option<u64> {
-    let text = node.string()?;
-    let rate = text
-        .trim()
-        .strip_suffix("/s")
-        .and_then(|size| parse_bytes(size).ok())
-        .filter(|rate| *rate > 0);
-    if rate.is_none() {
-        node.wrong(format!(
-            "`{text}` is not a bandwidth; write it like `100KB/s` or `2MiB/s`"
-        ));
-    }
-    rate
 }
 
 #[cfg(test)]

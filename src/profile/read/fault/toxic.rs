@@ -4,7 +4,7 @@ use super::super::check;
 use super::super::table::{Node, Table};
 use crate::profile::diagnostic::Diagnostic;
 use crate::profile::model::{Down, Requests, Toxic, ToxicKind};
-use crate::profile::units::Ratio;
+use crate::profile::units::{Ratio, parse_bytes};
 
 /// The keys of which one says what a toxic does: first those that Toxiproxy has too, then our own.
 const KINDS: [&str; 10] = [
@@ -177,13 +177,14 @@ fn slicer(node: &Node<'_, '_>, table: &mut Table<'_, '_>) -> Option<ToxicKind> {
 }
 
 /// `100KB/s`.
-fn bytes_a_second(node: &Node<'_, '_>) -> Option<u64> {
+pub(super) fn bytes_a_second(node: &Node<'_, '_>) -> Option<u64> {
     let text = node.string()?;
     let rate = text
         .trim()
         .strip_suffix("/s")
-        .and_then(|size| crate::profile::units::parse_bytes(size).ok());
-    if rate.is_none_or(|rate| rate == 0) {
+        .and_then(|size| parse_bytes(size).ok())
+        .filter(|rate| *rate > 0);
+    if rate.is_none() {
         node.wrong(format!(
             "`{text}` is not a bandwidth; write it like `100KB/s` or `2MiB/s`"
         ));
