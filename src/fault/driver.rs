@@ -41,6 +41,16 @@ pub struct Done {
     pub said: String,
 }
 
+impl Done {
+    /// The state was read back, and is as it should be.
+    pub(super) fn seen(said: String) -> Self {
+        Self {
+            proof: Proof::Seen,
+            said,
+        }
+    }
+}
+
 /// Whether a state was read back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Proof {

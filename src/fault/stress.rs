@@ -19,7 +19,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 
 use super::burn::{COMMAND, FAILED, READY};
-use super::driver::{Doing, Done, Driver, FaultError, Proof};
+use super::driver::{Doing, Done, Driver, FaultError};
 use super::process::Identity;
 use super::undo::Undo;
 use crate::profile::model::Stress;
@@ -151,10 +151,7 @@ impl StressFault {
         self.child.replace(Some(child));
         let said = said?;
         match said.trim() {
-            READY => Ok(Done {
-                proof: Proof::Seen,
-                said: self.told(),
-            }),
+            READY => Ok(Done::seen(self.told())),
             other => Err(FaultError(match other.strip_prefix(FAILED) {
                 Some(why) => format!("this machine is not kept busy: {}", why.trim()),
                 None => "what keeps the machine busy ended without a word".into(),
@@ -264,10 +261,10 @@ impl StressUndo {
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        Ok(Done {
-            proof: Proof::Seen,
-            said: format!("process {} has ended", self.process.pid),
-        })
+        Ok(Done::seen(format!(
+            "process {} has ended",
+            self.process.pid
+        )))
     }
 }
 

@@ -10,6 +10,7 @@ mod support;
 
 mod down;
 mod http;
+mod pressure;
 mod stage;
 mod toxics;
 mod traffic;

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use self::routes::Routes;
 use self::shape::Shape;
-use super::driver::{Doing, Done, Driver, FaultError, Proof};
+use super::driver::{Doing, Done, Driver, FaultError};
 use super::tool;
 use super::undo::Undo;
 use crate::profile::model::Network;
@@ -75,7 +75,7 @@ impl Driver for NetworkFault {
             match undo {
                 Undo::Network(NetworkUndo::Interface(shape)) => shape.add().await,
                 Undo::Network(NetworkUndo::Routes(routes)) => routes.add().await,
-                _ => Err(FaultError("the way back is that of another fault".into())),
+                _ => Err(Undo::foreign()),
             }
         })
     }
@@ -102,13 +102,6 @@ fn may_change() -> Result<(), FaultError> {
     Err(FaultError(
         "the network can only be changed by root, or with the capability CAP_NET_ADMIN".into(),
     ))
-}
-
-fn seen(said: String) -> Done {
-    Done {
-        proof: Proof::Seen,
-        said,
-    }
 }
 
 /// What a program prints as JSON; nothing printed is an empty list.

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{came_from, list, seen};
+use super::{came_from, list};
 use crate::fault::driver::{Done, FaultError};
 use crate::fault::tool;
 use crate::profile::hosts::HostRule;
@@ -111,7 +111,10 @@ impl Routes {
                 )));
             }
         }
-        Ok(seen(format!("nothing reaches {}", self.to.join(", "))))
+        Ok(Done::seen(format!(
+            "nothing reaches {}",
+            self.to.join(", ")
+        )))
     }
 
     pub(super) async fn remove(&self) -> Result<Done, FaultError> {
@@ -124,7 +127,10 @@ impl Routes {
         }
         match failed {
             Some(error) => Err(error),
-            None => Ok(seen(format!("{} can be reached again", self.to.join(", ")))),
+            None => Ok(Done::seen(format!(
+                "{} can be reached again",
+                self.to.join(", ")
+            ))),
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{came_from, list, seen};
+use super::{came_from, list};
 use crate::fault::driver::{Done, FaultError};
 use crate::fault::tool;
 use crate::profile::units::{Ratio, format_bytes};
@@ -137,7 +137,7 @@ impl Shape {
                 self.interface
             )));
         }
-        Ok(seen(format!(
+        Ok(Done::seen(format!(
             "{} is under {}",
             self.interface,
             words[6..].join(" ")
@@ -151,11 +151,13 @@ impl Shape {
         match self.root().await {
             // The queue went with the interface.
             Err(error) if error.0.contains("Cannot find device") => {
-                return Ok(seen(format!("`{interface}` is gone")));
+                return Ok(Done::seen(format!("`{interface}` is gone")));
             }
             Err(error) => return Err(error),
             Ok(queue) if !is_ours(&queue) => {
-                return Ok(seen(format!("`{interface}` has no queue of stormdeck")));
+                return Ok(Done::seen(format!(
+                    "`{interface}` has no queue of stormdeck"
+                )));
             }
             Ok(_) => {}
         }
@@ -168,7 +170,7 @@ impl Shape {
         if is_ours(&self.root().await?) {
             return Err(FaultError(format!("`{interface}` still has our queue")));
         }
-        Ok(seen(format!("`{interface}` has its default queue")))
+        Ok(Done::seen(format!("`{interface}` has its default queue")))
     }
 
     /// A limit of rate alone needs no `netem`, which small kernels lack.

@@ -38,17 +38,31 @@ pub struct Quota {
 
 impl Quota {
     pub(super) async fn prepare(root: Identity, share: Ratio) -> Result<Self, FaultError> {
-        let mount = mount()?;
-        let home = cgroup_of(root, &mount)?;
+        let all = tree::of(root).await?;
+        Self::plan(&mount()?, (root, &all), share, path_of)
+    }
+
+    /// For a process and its tree, each of which is in the cgroup at `path`, below the mount.
+    fn plan(
+        mount: &Path,
+        (root, all): (Identity, &[Identity]),
+        share: Ratio,
+        path: impl Fn(Identity) -> Result<String, FaultError>,
+    ) -> Result<Self, FaultError> {
+        let place = |process| {
+            let path = path(process)?;
+            Ok::<_, FaultError>(mount.join(path.trim_start_matches('/')))
+        };
+        let home = place(root)?;
         let parent = match home.parent() {
-            Some(parent) if home != mount => parent.to_owned(),
+            Some(parent) if home != mount => parent,
             _ => mount,
         };
-        may_limit(&parent)?;
+        may_limit(parent)?;
         let mut elsewhere = Vec::new();
-        for process in tree::of(root).await? {
-            match cgroup_of(process, &parent) {
-                Ok(dir) if dir != home => elsewhere.push((process, dir)),
+        for process in all {
+            match place(*process) {
+                Ok(dir) if dir != home => elsewhere.push((*process, dir)),
                 Ok(_) | Err(_) => {}
             }
         }
@@ -112,10 +126,10 @@ impl Quota {
                 return Ok(());
             }
             for pid in members(&self.dir)? {
-                let home = self
-                    .elsewhere
-                    .iter()
-                    .find(|(process, _)| process.pid == pid && process.stat().is_some());
+                let home = self.elsewhere.iter().find(|(process, dir)| {
+                    // A cgroup that is gone meanwhile cannot be gone back to.
+                    process.pid == pid && process.stat().is_some() && dir.is_dir()
+                });
                 move_to(home.map_or(&self.home, |(_, home)| home), pid)?;
             }
             match fs::remove_dir(&self.dir) {
@@ -161,12 +175,12 @@ fn mount() -> Result<PathBuf, FaultError> {
         })
 }
 
-/// The cgroup that a process is in.
-fn cgroup_of(process: Identity, mount: &Path) -> Result<PathBuf, FaultError> {
+/// The cgroup that a process is in, as a path from the mount.
+fn path_of(process: Identity) -> Result<String, FaultError> {
     let groups = Process::new(process.pid)
         .and_then(|process| process.cgroups())
         .map_err(FaultError::of)?;
-    let path = groups
+    groups
         .into_iter()
         .find(|group| group.hierarchy == 0)
         .map(|group| group.pathname)
@@ -176,8 +190,7 @@ fn cgroup_of(process: Identity, mount: &Path) -> Result<PathBuf, FaultError> {
                 "the cgroup of process {} cannot be seen from here",
                 process.pid
             ))
-        })?;
-    Ok(mount.join(path.trim_start_matches('/')))
+        })
 }
 
 /// Whether children of this cgroup can have a limit on CPU, and this user may make them.
@@ -284,6 +297,45 @@ mod tests {
         assert_eq!(members(&home), Ok(vec![root.pid]));
         child.kill().unwrap();
         child.wait().unwrap();
+    }
+
+    #[tokio::test]
+    async fn each_of_a_tree_is_sent_to_the_nested_cgroup_that_it_came_from() {
+        let mount = tempfile::tempdir().unwrap();
+        let mut children = [(); 3].map(|()| {
+            std::process::Command::new("sleep")
+                .arg("300")
+                .spawn()
+                .unwrap()
+        });
+        let all = [0, 1, 2].map(|n: usize| Identity::of(children[n].id().cast_signed()).unwrap());
+        let slice = mount.path().join("system/shop");
+        let dirs = ["api", "db", "worker"].map(|name| slice.join(name));
+        for dir in &dirs {
+            fs::create_dir_all(dir).unwrap();
+        }
+        fs::write(slice.join("cgroup.controllers"), "cpu").unwrap();
+        fs::write(slice.join("cgroup.subtree_control"), "cpu").unwrap();
+        let path = |process: Identity| {
+            let n = all.iter().position(|one| *one == process).unwrap();
+            Ok(["/system/shop/api", "/system/shop/db", "/system/shop/worker"][n].to_owned())
+        };
+        let quota = Quota::plan(mount.path(), (all[0], &all), Ratio(0.5), path).unwrap();
+        assert_eq!(quota.home, dirs[0]);
+        let away = [(all[1], dirs[1].clone()), (all[2], dirs[2].clone())];
+        assert_eq!(quota.elsewhere, away);
+        fs::remove_dir(&dirs[2]).unwrap();
+        // A plain file keeps the last number that was written to it.
+        for (process, dir) in [(all[1], &dirs[1]), (all[2], &dirs[0])] {
+            fs::create_dir_all(&quota.dir).unwrap();
+            fs::write(quota.dir.join("cgroup.procs"), process.pid.to_string()).unwrap();
+            quota.lift(all[0]).await.unwrap_err();
+            assert_eq!(members(dir), Ok(vec![process.pid]));
+        }
+        for child in &mut children {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
     }
 
     #[tokio::test]

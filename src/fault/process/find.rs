@@ -2,18 +2,23 @@
 
 use std::collections::HashSet;
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use procfs::net::TcpState;
 use procfs::process::{FDTarget, Process, Stat};
 use regex::Regex;
 
-use super::aside;
 use super::tree::{self, Identity};
 use crate::fault::driver::FaultError;
+use crate::fault::run::aside;
 use crate::profile::model::Which;
 
 /// Flag of a thread of the kernel, in `/proc/PID/stat`.
 const KERNEL_THREAD: u32 = 0x0020_0000;
+
+/// A process may seem to have begun so much after the file that names it was written: the system tells the moment of its
+/// own start in whole seconds, and its clock may have been set since.
+const SLACK: Duration = Duration::from_secs(5);
 
 /// The one process that is meant.
 ///
@@ -21,7 +26,9 @@ const KERNEL_THREAD: u32 = 0x0020_0000;
 /// When there is none, more than one, or one that must not be touched.
 pub(super) async fn one(which: &Which) -> Result<Identity, FaultError> {
     let which = which.clone();
-    aside(move || look(&which)).await?
+    aside("look", move || look(&which))
+        .await
+        .map_err(FaultError::of)?
 }
 
 fn look(which: &Which) -> Result<Identity, FaultError> {
@@ -52,7 +59,22 @@ fn by_file(path: &Path) -> Result<Identity, FaultError> {
             ))
         })?;
     may_be_touched(&stat)?;
+    let written = std::fs::metadata(path).and_then(|file| file.modified());
+    if let (Ok(written), Some(begun)) = (written, begun(&stat))
+        && begun > written + SLACK
+    {
+        return Err(FaultError(format!(
+            "the pid file `{shown}` is stale: process {pid} began after it was written, and is another"
+        )));
+    }
     Ok(identity(&stat))
+}
+
+/// When a process began, to the second.
+fn begun(stat: &Stat) -> Option<SystemTime> {
+    let boot = procfs::boot_time_secs().ok()?;
+    let since = stat.starttime / procfs::ticks_per_second().max(1);
+    Some(SystemTime::UNIX_EPOCH + Duration::from_secs(boot + since))
 }
 
 fn by_port(port: u16) -> Result<Identity, FaultError> {
@@ -184,6 +206,27 @@ fn own_line() -> Vec<i32> {
     line
 }
 
+/// Refuses a tree with a part of stormdeck in it, as that of a terminal or of a supervisor from which one runs.
+///
+/// # Errors
+/// With a sentence that names both.
+pub(super) async fn without_stormdeck(tree: Vec<Identity>) -> Result<(), FaultError> {
+    aside("look", move || spares(&tree, is_stormdeck))
+        .await
+        .map_err(FaultError::of)?
+}
+
+fn spares(tree: &[Identity], is_ours: impl Fn(i32) -> bool) -> Result<(), FaultError> {
+    let ours = tree.iter().find(|process| is_ours(process.pid));
+    match (tree.first(), ours) {
+        (Some(root), Some(ours)) => Err(FaultError(format!(
+            "process {} has process {} below it, a part of stormdeck: it is not touched",
+            root.pid, ours.pid
+        ))),
+        (_, None) | (None, _) => Ok(()),
+    }
+}
+
 /// Whether a process runs this very program: a console, an engine, a watchdog. The demo service is there to be broken.
 fn is_stormdeck(pid: i32) -> bool {
     let exe = |process: Process| process.exe().ok();
@@ -193,4 +236,18 @@ fn is_stormdeck(pid: i32) -> bool {
     };
     let words = process.cmdline().unwrap_or_default();
     own.is_some() && exe(process) == own && words.get(1).is_none_or(|word| word != "target")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tree_with_a_part_of_stormdeck_is_refused() {
+        let tree = [7, 8, 9].map(|pid| Identity { pid, start: 0 });
+        assert_eq!(spares(&tree, |_| false), Ok(()));
+        let why = spares(&tree, |pid| pid == 9).unwrap_err();
+        assert!(why.0.starts_with("process 7 has process 9 below"), "{why}");
+        assert!(is_stormdeck(std::process::id().cast_signed()));
+    }
 }

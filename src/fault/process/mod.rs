@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use self::cgroup::Quota;
 use self::restart::{Killed, Restart};
 pub use self::tree::Identity;
-use super::driver::{Doing, Done, Driver, FaultError, Proof};
+use super::driver::{Doing, Done, Driver, FaultError};
 use super::undo::Undo;
 use crate::profile::model::{ProcessAct, Which};
 
@@ -44,6 +44,9 @@ pub enum ProcessUndo {
     Kill {
         /// The process that is killed.
         root: Identity,
+        /// Its descendants, when it was looked at.
+        #[serde(default)]
+        descendants: Vec<Identity>,
         /// A hash of its command line, which may hold a secret.
         line: u64,
         /// How the one that takes its place is found.
@@ -70,6 +73,7 @@ impl ProcessFault {
 
     async fn way_back(&self) -> Result<Undo, FaultError> {
         let root = find::one(&self.which).await?;
+        find::without_stormdeck(tree::of(root).await?).await?;
         Ok(Undo::Process(match &self.act {
             ProcessAct::Pause => ProcessUndo::Pause {
                 root,
@@ -77,8 +81,9 @@ impl ProcessFault {
             },
             ProcessAct::Kill { restart, within } => ProcessUndo::Kill {
                 root,
+                descendants: tree::running(root).await?.split_off(1),
                 line: restart::hash_of_line(root),
-                which: self.which.clone(),
+                which: wherever_one_stands(&self.which)?,
                 restart: restart.as_ref().map(Restart::new).transpose()?,
                 within: *within,
             },
@@ -99,7 +104,7 @@ impl Driver for ProcessFault {
         Box::pin(async move {
             match undo {
                 Undo::Process(way) => way.inject().await,
-                _ => Err(FaultError("the way back is that of another fault".into())),
+                _ => Err(Undo::foreign()),
             }
         })
     }
@@ -110,20 +115,28 @@ impl ProcessUndo {
         match self {
             Self::Pause { root, .. } => {
                 let stopped = tree::stop(*root).await?;
-                Ok(seen(format!("{} stand still", told(*root, stopped.len()))))
+                Ok(Done::seen(format!(
+                    "{} stand still",
+                    told(*root, stopped.len())
+                )))
             }
             Self::Kill { root, .. } => {
                 // They are stopped first: nothing is born between the look and the blow.
                 let doomed = tree::stop(*root).await?;
-                for process in &doomed {
-                    process.signal(rustix::process::Signal::KILL)?;
-                }
+                tree::signal_all(&doomed, rustix::process::Signal::KILL)?;
                 tree::gone(&doomed).await?;
-                Ok(seen(format!("{} are gone", told(*root, doomed.len()))))
+                Ok(Done::seen(format!(
+                    "{} are gone",
+                    told(*root, doomed.len())
+                )))
             }
             Self::Cpu { root, quota } => {
                 let moved = quota.impose(*root).await?;
-                Ok(seen(format!("{} get {}", told(*root, moved), quota.told())))
+                Ok(Done::seen(format!(
+                    "{} get {}",
+                    told(*root, moved),
+                    quota.told()
+                )))
             }
         }
     }
@@ -138,12 +151,13 @@ impl ProcessUndo {
                 let mut known = vec![*root];
                 known.extend(descendants);
                 match tree::wake(&known).await? {
-                    0 => Ok(seen(format!("process {} has ended", root.pid))),
-                    woken => Ok(seen(format!("{} go on", told(*root, woken)))),
+                    0 => Ok(Done::seen(format!("process {} has ended", root.pid))),
+                    woken => Ok(Done::seen(format!("{} go on", told(*root, woken)))),
                 }
             }
             Self::Kill {
                 root,
+                descendants,
                 line,
                 which,
                 restart,
@@ -151,23 +165,25 @@ impl ProcessUndo {
             } => {
                 let killed = Killed {
                     process: *root,
+                    descendants,
                     line: *line,
                 };
                 restart::bring_back(killed, which, restart.as_ref(), *within).await
             }
             Self::Cpu { root, quota } => {
                 quota.lift(*root).await?;
-                Ok(seen(format!("{} is gone", quota.told())))
+                Ok(Done::seen(format!("{} is gone", quota.told())))
             }
         }
     }
 }
 
-fn seen(said: String) -> Done {
-    Done {
-        proof: Proof::Seen,
-        said,
-    }
+/// The same process, also for whoever has another working directory.
+fn wherever_one_stands(which: &Which) -> Result<Which, FaultError> {
+    Ok(match which {
+        Which::PidFile(path) => Which::PidFile(std::path::absolute(path).map_err(FaultError::of)?),
+        Which::Port(_) | Which::Command(_) => which.clone(),
+    })
 }
 
 /// `process 7 and 3 descendants`.
@@ -177,15 +193,6 @@ fn told(root: Identity, count: usize) -> String {
         1 => format!("process {} and 1 descendant", root.pid),
         more => format!("process {} and {more} descendants", root.pid),
     }
-}
-
-/// Runs what only looks, and may take some ms, beside the event loop.
-async fn aside<T: Send + 'static>(
-    look: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, FaultError> {
-    tokio::task::spawn_blocking(look)
-        .await
-        .map_err(FaultError::of)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -10,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use tokio::process::{Child, Command};
 use xxhash_rust::xxh64::xxh64;
 
+use super::find;
 use super::tree::{self, Identity};
-use super::{find, seen};
 use crate::fault::driver::{Done, FaultError};
 use crate::fault::hidden;
 use crate::fault::sealed::Sealed;
@@ -51,7 +52,11 @@ impl Restart {
                 .iter()
                 .map(|(name, value)| (name.clone(), Sealed::from(value)))
                 .collect(),
-            dir: line.dir.clone(),
+            // Whoever takes the way back may stand elsewhere.
+            dir: Some(match &line.dir {
+                Some(dir) => std::path::absolute(dir).map_err(FaultError::of)?,
+                None => std::env::current_dir().map_err(FaultError::of)?,
+            }),
         })
     }
 
@@ -88,9 +93,11 @@ impl Restart {
 
 /// What was killed.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Killed {
+pub(super) struct Killed<'a> {
     /// The process.
     pub(super) process: Identity,
+    /// Its descendants, when it was looked at.
+    pub(super) descendants: &'a [Identity],
     /// A hash of its command line.
     pub(super) line: u64,
 }
@@ -106,14 +113,14 @@ pub(super) fn hash_of_line(process: Identity) -> u64 {
 /// or by the one that it has given itself.
 fn is_only_the_starter(
     found: Identity,
-    child: Option<&Child>,
+    started: Option<Identity>,
     restart: Option<&Restart>,
-    killed: Killed,
+    killed: Killed<'_>,
 ) -> bool {
-    let (Some(pid), Some(restart)) = (child.and_then(Child::id), restart) else {
+    let Some(restart) = restart else {
         return false;
     };
-    if found.pid != pid.cast_signed() || hash_of_line(found) == killed.line {
+    if started != Some(found) || hash_of_line(found) == killed.line {
         return false;
     }
     let words: Vec<&str> = restart.words.iter().map(Sealed::shown).collect();
@@ -121,45 +128,86 @@ fn is_only_the_starter(
     line.ends_with(&words.join(" "))
 }
 
+/// What was started in the place of a killed process: the way back may be taken again while that is still on its way.
+static STARTED: Mutex<Vec<(Identity, Identity)>> = Mutex::new(Vec::new());
+
+/// What this process started in the place of a killed one, if it lives.
+fn already_started(killed: Identity) -> Option<Identity> {
+    let mut all = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
+    all.retain(|(_, started)| started.lives());
+    let of = |(of, _): &&(Identity, Identity)| *of == killed;
+    all.iter().find(of).map(|(_, started)| *started)
+}
+
+fn note_started(killed: Identity, started: Identity) {
+    let mut all = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
+    all.push((killed, started));
+}
+
 /// Starts what was killed, if nobody has, and waits until it is found.
 pub(super) async fn bring_back(
-    blow: Killed,
+    blow: Killed<'_>,
     which: &Which,
     restart: Option<&Restart>,
     within: Duration,
 ) -> Result<Done, FaultError> {
     let killed = blow.process;
-    if killed.lives() && !is_doomed(killed) {
-        // The blow never fell; it may have been stopped for it.
-        tree::wake(&[killed]).await?;
-        return Ok(seen(format!("process {} was not killed", killed.pid)));
+    // They may have been stopped for a blow that never fell, on some of them or on all.
+    let mut known = vec![killed];
+    known.extend(blow.descendants);
+    let spared = killed.lives() && !tree::awaits(killed, Signal::KILL);
+    known.retain(|process| spared || *process != killed);
+    let woken = tree::wake(&known).await;
+    if spared {
+        woken?;
+        return Ok(Done::seen(format!("process {} was not killed", killed.pid)));
     }
     tree::gone(&[killed]).await?;
+    let back = start_and_find(blow, which, restart, within).await?;
+    // Not before, so that what cannot be woken keeps nobody from starting the other.
+    woken.map(|_| back)
+}
+
+async fn start_and_find(
+    blow: Killed<'_>,
+    which: &Which,
+    restart: Option<&Restart>,
+    within: Duration,
+) -> Result<Done, FaultError> {
+    let killed = blow.process;
     let begun = Instant::now();
     let mut child: Option<Child> = None;
+    let mut started = already_started(killed);
     let mut pause = LOOK;
     loop {
         let why = match find::one(which).await {
-            Ok(found) if is_only_the_starter(found, child.as_ref(), restart, blow) => {
+            Ok(found) if is_only_the_starter(found, started, restart, blow) => {
                 "only that is there".to_owned()
             }
             Ok(found) if found != killed => {
-                return Ok(seen(format!("process {} is there", found.pid)));
+                return Ok(Done::seen(format!("process {} is there", found.pid)));
             }
             Ok(_) => "it is not gone".to_owned(),
             Err(error) => error.to_string(),
         };
         match (&mut child, restart) {
-            (None, Some(restart)) => child = Some(restart.start()?),
-            (Some(started), Some(restart)) => {
-                if let Ok(Some(status)) = started.try_wait()
+            (None, Some(restart)) if !started.is_some_and(Identity::lives) => {
+                let new = restart.start()?;
+                started = new.id().and_then(|pid| Identity::of(pid.cast_signed()));
+                if let Some(started) = started {
+                    note_started(killed, started);
+                }
+                child = Some(new);
+            }
+            (Some(running), Some(restart)) => {
+                if let Ok(Some(status)) = running.try_wait()
                     && !status.success()
                 {
                     let shown = restart.shown();
                     return Err(FaultError(format!("{shown} did not start it: {status}")));
                 }
             }
-            (_, None) => {}
+            (None, Some(_)) | (_, None) => {}
         }
         if begun.elapsed() >= within {
             let by = match restart {
@@ -174,11 +222,4 @@ pub(super) async fn bring_back(
         tokio::time::sleep(pause).await;
         pause = (2 * pause).min(SELDOM);
     }
-}
-
-/// Whether the blow has been dealt, and only not been felt yet.
-fn is_doomed(process: Identity) -> bool {
-    let bit = 1 << (Signal::KILL.as_raw() - 1);
-    let status = procfs::process::Process::new(process.pid).and_then(|process| process.status());
-    status.is_ok_and(|status| (status.sigpnd | status.shdpnd) & bit != 0)
 }

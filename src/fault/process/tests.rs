@@ -1,6 +1,7 @@
 use std::process::{Child, Command, Stdio};
 
 use super::*;
+use crate::fault::driver::Proof;
 
 /// A shell with two children, ended with them on drop.
 struct Family(Child);
@@ -158,6 +159,113 @@ async fn what_is_killed_is_started_again_and_found() {
 }
 
 #[tokio::test]
+async fn the_way_back_is_the_same_from_every_directory() {
+    let family = Family::start("where-48127");
+    // Relative to the directory of this process, whichever that is.
+    let here = std::env::current_dir().unwrap();
+    let dir = tempfile::tempdir_in(&here).unwrap();
+    let path = dir.path().strip_prefix(&here).unwrap().join("pid");
+    std::fs::write(&path, family.pid().to_string()).unwrap();
+    for asked in [None, Some("src".into())] {
+        let act = ProcessAct::Kill {
+            restart: Some(crate::profile::model::CommandLine {
+                words: vec![crate::profile::secret::Text::plain("sh")],
+                dir: asked.clone(),
+                ..Default::default()
+            }),
+            within: Duration::from_secs(1),
+        };
+        let fault = ProcessFault::new(Which::PidFile(path.clone()), act);
+        let undo = fault.prepare().await.unwrap();
+        let Undo::Process(ProcessUndo::Kill { which, .. }) = &undo else {
+            panic!("{undo:?}");
+        };
+        assert_eq!(*which, Which::PidFile(dir.path().join("pid")));
+        let text = serde_json::to_value(&undo).unwrap();
+        let wanted = asked.map_or(here.clone(), |dir: std::path::PathBuf| here.join(dir));
+        assert_eq!(text["restart"]["dir"], wanted.to_str().unwrap());
+    }
+}
+
+#[tokio::test]
+async fn a_way_back_that_is_taken_again_starts_no_second_copy() {
+    let dir = tempfile::tempdir().unwrap();
+    let (pid, starts) = (dir.path().join("pid"), dir.path().join("starts"));
+    let family = Family::start("once-48127");
+    std::fs::write(&pid, family.pid().to_string()).unwrap();
+    // It takes longer to be found than is waited for at first.
+    let script = format!(
+        "echo x >> {}; sleep 1.5; echo $$ > {1}.new; mv {1}.new {1}; exec sleep 300",
+        starts.display(),
+        pid.display()
+    );
+    let restart = crate::profile::model::CommandLine {
+        words: ["sh", "-c", &script]
+            .map(crate::profile::secret::Text::plain)
+            .to_vec(),
+        ..Default::default()
+    };
+    let act = ProcessAct::Kill {
+        restart: Some(restart),
+        within: Duration::from_millis(300),
+    };
+    let fault = ProcessFault::new(Which::PidFile(pid.clone()), act);
+    let undo = fault.prepare().await.unwrap();
+    fault.inject(&undo).await.unwrap();
+    let mut tries = 1;
+    while undo.revert().await.is_err() {
+        tries += 1;
+        assert!(tries < 60);
+    }
+    assert!(tries > 1);
+    assert_eq!(std::fs::read_to_string(starts).unwrap(), "x\n");
+    let second = find::one(&Which::PidFile(pid)).await.unwrap();
+    second.signal(rustix::process::Signal::KILL).unwrap();
+}
+
+#[tokio::test]
+async fn nobody_is_left_standing_still_when_a_blow_fell_on_some_only() {
+    let family = Family::start("half-48127");
+    let act = ProcessAct::Kill {
+        restart: None,
+        within: Duration::from_millis(100),
+    };
+    let fault = ProcessFault::new(command("half-48127"), act);
+    let undo = reread(&fault.prepare().await.unwrap());
+    let Undo::Process(ProcessUndo::Kill {
+        root, descendants, ..
+    }) = &undo
+    else {
+        panic!("{undo:?}");
+    };
+    assert_eq!(descendants.len(), 2);
+    // Given up between the two halves of the injection, and in the middle of the second.
+    tree::stop(*root).await.unwrap();
+    undo.revert().await.unwrap();
+    assert!(!family.states().contains('T'));
+    tree::stop(*root).await.unwrap();
+    root.signal(rustix::process::Signal::KILL).unwrap();
+    undo.revert().await.unwrap_err();
+    for child in descendants {
+        assert_ne!(child.stat().unwrap().state, 'T');
+        child.signal(rustix::process::Signal::KILL).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_tree_with_a_process_of_another_user_is_refused_before_anything_is_stopped() {
+    if rustix::process::geteuid().is_root() {
+        return;
+    }
+    let first = Identity::of(1).unwrap();
+    let why = tree::running(first).await.unwrap_err();
+    assert!(why.0.contains("takes no signal from this user"), "{why}");
+    let own = Identity::of(std::process::id().cast_signed()).unwrap();
+    let why = tree::signal_all(&[first, own, first], rustix::process::Signal::CONT);
+    assert_eq!(why.unwrap_err().0.matches("process 1 takes").count(), 2);
+}
+
+#[tokio::test]
 async fn the_program_that_starts_it_is_not_taken_for_it() {
     let family = Family::start("starter-48127");
     // Its own command line fits, and it takes its time.
@@ -221,6 +329,21 @@ async fn stormdeck_its_ancestors_and_the_first_process_are_refused() {
         why.0.starts_with("no process of this machine listens"),
         "{why}"
     );
+}
+
+#[tokio::test]
+async fn a_number_in_a_file_that_is_older_than_its_process_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("pid");
+    let family = Family::start("stale-48127");
+    std::fs::write(&path, family.pid().to_string()).unwrap();
+    let which = Which::PidFile(path.clone());
+    assert_eq!(find::one(&which).await.unwrap().pid, family.pid());
+    let file = std::fs::File::options().write(true).open(&path).unwrap();
+    let earlier = std::time::SystemTime::now() - Duration::from_mins(1);
+    file.set_modified(earlier).unwrap();
+    let why = find::one(&which).await.unwrap_err();
+    assert!(why.0.contains("is stale: process"), "{why}");
 }
 
 #[tokio::test]

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use procfs::process::{Process, Stat};
 use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal, test_kill_process};
 use serde::{Deserialize, Serialize};
 
-use super::aside;
 use crate::fault::driver::FaultError;
+use crate::fault::run::aside;
 
 /// How long a signal may take to be obeyed: a process in the middle of a system call on a slow disk does not listen.
 const OBEY: Duration = Duration::from_secs(5);
@@ -50,17 +50,29 @@ impl Identity {
         self.stat().is_some_and(|stat| stat.flags & EXITING == 0)
     }
 
+    /// Makes sure that this user may send it signals; one that has ended needs none.
+    fn may_be_signalled(self) -> Result<(), FaultError> {
+        let Some(pid) = Pid::from_raw(self.pid) else {
+            return Ok(());
+        };
+        match test_kill_process(pid) {
+            Err(error) if error != Errno::SRCH && self.stat().is_some() => Err(self.refused(error)),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    fn refused(self, error: Errno) -> FaultError {
+        FaultError(format!(
+            "process {} takes no signal from this user: {error}",
+            self.pid
+        ))
+    }
+
     /// Sends it a signal; false when it has ended.
     ///
     /// # Errors
     /// When the system refuses.
     pub fn signal(self, signal: Signal) -> Result<bool, FaultError> {
-        let refused = |error: Errno| {
-            FaultError(format!(
-                "process {} takes no signal from this user: {error}",
-                self.pid
-            ))
-        };
         let Some(pid) = Pid::from_raw(self.pid) else {
             return Ok(false);
         };
@@ -69,7 +81,7 @@ impl Identity {
         let handle = match pidfd_open(pid, PidfdFlags::empty()) {
             Ok(handle) => handle,
             Err(Errno::SRCH) => return Ok(false),
-            Err(error) => return Err(refused(error)),
+            Err(error) => return Err(self.refused(error)),
         };
         if self.stat().is_none() {
             return Ok(false);
@@ -77,7 +89,7 @@ impl Identity {
         match pidfd_send_signal(&handle, signal) {
             Ok(()) => Ok(true),
             Err(Errno::SRCH) => Ok(false),
-            Err(error) => Err(refused(error)),
+            Err(error) => Err(self.refused(error)),
         }
     }
 }
@@ -103,7 +115,7 @@ pub(super) fn all() -> Vec<Stat> {
 
 /// These, and their descendants after them.
 async fn with_descendants(roots: Vec<Identity>) -> Result<Vec<Identity>, FaultError> {
-    let all = aside(all).await?;
+    let all = aside("look", all).await.map_err(FaultError::of)?;
     let mut children: HashMap<i32, Vec<Identity>> = HashMap::new();
     for stat in &all {
         let identity = Identity {
@@ -132,8 +144,8 @@ pub(super) async fn of(root: Identity) -> Result<Vec<Identity>, FaultError> {
     with_descendants(vec![root]).await
 }
 
-/// A process and its descendants, all of which must be running: what stands still already was stopped by someone else,
-/// and is not ours to wake.
+/// A process and its descendants, all of which must be running, and this user's: what stands still already was stopped by
+/// someone else, and is not ours to wake; and a tree is not stopped in part.
 pub(super) async fn running(root: Identity) -> Result<Vec<Identity>, FaultError> {
     let found = of(root).await?;
     for process in &found {
@@ -143,6 +155,7 @@ pub(super) async fn running(root: Identity) -> Result<Vec<Identity>, FaultError>
                 process.pid, process.pid
             )));
         }
+        process.may_be_signalled()?;
     }
     if found.is_empty() {
         return Err(ended(root));
@@ -181,17 +194,44 @@ pub(super) async fn stop(root: Identity) -> Result<Vec<Identity>, FaultError> {
     Ok(stopped)
 }
 
-/// Lets these and their descendants go on; gives how many there are.
+/// Lets these and their descendants go on; gives how many there are. Those that run are left alone, and one that cannot
+/// be woken keeps none of the others.
 pub(super) async fn wake(known: &[Identity]) -> Result<usize, FaultError> {
     let found = with_descendants(known.to_vec()).await?;
-    for process in &found {
-        process.signal(Signal::CONT)?;
-    }
-    reached(&found, "go on", |process| {
+    let mut still = found.clone();
+    still.retain(|process| is_stopped(*process));
+    signal_all(&still, Signal::CONT)?;
+    reached(&still, "go on", |process| {
         process.stat().is_none_or(|stat| !stands_still(&stat))
     })
     .await?;
     Ok(found.len())
+}
+
+/// Whether it stands still, or will as soon as it listens.
+fn is_stopped(process: Identity) -> bool {
+    process.stat().as_ref().is_some_and(stands_still) || awaits(process, Signal::STOP)
+}
+
+/// Whether a signal was sent to it that it has not felt yet.
+pub(super) fn awaits(process: Identity, signal: Signal) -> bool {
+    let bit = 1 << (signal.as_raw() - 1);
+    let status = Process::new(process.pid).and_then(|process| process.status());
+    status.is_ok_and(|status| (status.sigpnd | status.shdpnd) & bit != 0)
+}
+
+/// Sends all of them a signal, also when one does not take it; then every mistake is told.
+pub(super) fn signal_all(processes: &[Identity], signal: Signal) -> Result<(), FaultError> {
+    let failed: Vec<String> = processes
+        .iter()
+        .filter_map(|process| process.signal(signal).err())
+        .map(|error| error.0)
+        .collect();
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        Err(FaultError(failed.join("; ")))
+    }
 }
 
 /// Waits until all of them have ended.

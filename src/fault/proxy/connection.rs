@@ -220,7 +220,7 @@ impl Connection {
                 }
             });
         }
-        match requests {
+        match &mut requests {
             Some(requests) => {
                 pump.read_requests(&mut self.client, &mut self.up, requests);
                 let (up, down) = (&mut self.up.link, &mut self.down.link);
@@ -242,7 +242,9 @@ impl Connection {
         let torn = (self.up.torn, self.down.torn);
         self.down.torn |= self.up.broken;
         self.up.torn |= self.down.broken;
-        if torn != (self.up.torn, self.down.torn) {
+        let asks = requests.is_none_or(|requests| requests.room());
+        let resumes = pump.may_resume(&self.down) || (asks && pump.may_resume(&self.up));
+        if resumes || torn != (self.up.torn, self.down.torn) {
             pump.cx.waker().wake_by_ref();
         }
         down.or(up)
@@ -250,7 +252,8 @@ impl Connection {
 
     /// Keeps the thread's count of held bytes.
     fn account(&mut self) {
-        let held = self.up.link.held() + self.down.link.held();
+        let asked = self.requests.as_ref().map_or(0, |asked| asked.held());
+        let held = self.up.link.held() + self.down.link.held() + asked;
         if held != self.held {
             self.route.hold(held, self.held);
             self.held = held;

@@ -6,7 +6,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::counts::Counts;
 use super::house::Order;
-use crate::fault::driver::{Doing, Done, Driver, FaultError, Proof, Touched};
+use crate::fault::driver::{Doing, Done, Driver, FaultError, Touched};
 use crate::fault::undo::Undo;
 
 /// Switches the toxics of one fault.
@@ -41,10 +41,7 @@ impl ProxyDriver {
                 Err(_) => return Err(gone()),
             }
             // The answer comes from the proxy when its connections have taken the switch.
-            Ok(Done {
-                proof: Proof::Seen,
-                said: String::new(),
-            })
+            Ok(Done::seen(String::new()))
         })
     }
 }

@@ -30,6 +30,8 @@ pub(super) struct Way {
     pub broken: bool,
     /// The sender takes no more from the other direction: its end is no clean one.
     pub torn: bool,
+    /// Reading stopped for want of room, so the socket wakes nobody when more comes.
+    pub refused: bool,
 }
 
 impl Way {
@@ -76,6 +78,7 @@ impl Pump<'_, '_> {
         mut to: Option<&mut TcpStream>,
         mut look: impl FnMut(&[u8]),
     ) {
+        way.refused = false;
         while self.may_read(way) {
             let Some(bytes) = self.take(from, way) else {
                 return;
@@ -97,22 +100,27 @@ impl Pump<'_, '_> {
 
     /// Reads what a client asks.
     pub fn read_requests(&mut self, from: &mut TcpStream, way: &mut Way, requests: &mut Requests) {
+        way.refused = !requests.room();
         while requests.room() && self.may_read(way) {
             match self.take(from, way) {
                 Some(0) if way.torn => return way.link.feed(Item::Reset, self.now),
                 Some(0) => return requests.end(),
-                Some(bytes) => requests.push(&self.scratch[..bytes], self.now),
+                Some(bytes) => {
+                    requests.push(&self.scratch[..bytes], self.now);
+                    way.refused = !requests.room();
+                }
                 None => return,
             }
         }
     }
 
     /// Whether to read on; when only others' turn is in between, it comes back.
-    fn may_read(&mut self, way: &Way) -> bool {
-        if way.eof || way.broken || !way.link.room() {
+    fn may_read(&mut self, way: &mut Way) -> bool {
+        if way.eof || way.broken {
             return false;
         }
-        if !self.room && way.link.held() > 0 {
+        if !self.has_room(way) {
+            way.refused = true;
             return false;
         }
         if self.budget == 0 {
@@ -120,6 +128,16 @@ impl Pump<'_, '_> {
             return false;
         }
         true
+    }
+
+    fn has_room(&self, way: &Way) -> bool {
+        way.link.room() && (self.room || way.link.held() == 0)
+    }
+
+    /// Whether a direction that was not read for want of room has it by now: then nobody but its own connection can
+    /// see to it that it is read again.
+    pub fn may_resume(&self, way: &Way) -> bool {
+        way.refused && !way.eof && !way.broken && self.has_room(way)
     }
 
     /// Reads once into the scratch: how many bytes, 0 at the end; nothing when there is nothing, or no more to come.

@@ -21,6 +21,10 @@ const WAITING: usize = 64 << 10;
 
 /// See the module.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "what the client sends can end, and what the server sends be lost, in any order"
+)]
 pub(in crate::fault::proxy) struct Requests {
     who: Who,
     state: State,
@@ -33,6 +37,10 @@ pub(in crate::fault::proxy) struct Requests {
     /// What a request's head must come by.
     patience: u64,
     responses: Responses,
+    /// The answers can be followed no longer.
+    lost: bool,
+    /// A part of what the client sent is swallowed, and what follows it cannot be told: there is no going on.
+    torn: bool,
 }
 
 /// Where one is in the requests of a connection.
@@ -92,6 +100,8 @@ impl Requests {
             number: 0,
             patience: 0,
             responses: Responses::default(),
+            lost: false,
+            torn: false,
         }
     }
 
@@ -110,15 +120,35 @@ impl Requests {
 
     /// Looks at what the server sent, which passes as it is.
     pub fn follow(&mut self, bytes: &[u8]) {
-        if !matches!(self.state, State::Raw) && self.responses.follow(bytes) == Followed::Lost {
-            self.state = State::Raw;
+        let followed = !self.lost && !matches!(self.state, State::Raw | State::Over);
+        if !followed || self.responses.follow(bytes) == Followed::Yes {
+            return;
         }
+        self.lost = true;
+        match &self.state {
+            State::Head | State::Pass(_) => self.state = State::Raw,
+            State::Swallow(..) | State::Answer(_) => self.tear(),
+            State::Held(held) if held.answer.is_some() => self.tear(),
+            // It goes on to the server in its time, and what follows it then passes as it is.
+            State::Held(_) | State::Raw | State::Over => {}
+        }
+    }
+
+    /// Ends the connection, since its bytes can go neither to the server nor nowhere.
+    fn tear(&mut self) {
+        self.torn = true;
+        self.state = State::Over;
     }
 
     /// Whether more may be read.
     pub fn room(&self) -> bool {
         // A head must fit, however long it is.
         self.buffer.len() < WAITING || matches!(self.state, State::Head)
+    }
+
+    /// Bytes held here, of requests and of what is looked at of answers.
+    pub fn held(&self) -> usize {
+        self.buffer.len() + self.responses.held()
     }
 
     /// Other rules are on: what is held by one that is gone goes on.
@@ -147,6 +177,9 @@ impl Requests {
     /// Goes on as far as it may: requests to `up`, answers to `down`.
     pub fn run(&mut self, rules: &[Rule], now: u64, up: &mut Link, down: &mut Link) {
         while self.step(rules, now, up, down) {}
+        if std::mem::take(&mut self.torn) {
+            down.feed(Item::Reset, now);
+        }
         if self.eof && !self.ended && self.is_dry() {
             self.ended = true;
             self.forward(self.buffer.len(), now, up);
@@ -285,7 +318,7 @@ impl Requests {
             self.forward(held.head, now, up);
             self.responses.expect(held.is_head);
             self.state = match held.body {
-                _ if held.switches => State::Raw,
+                _ if held.switches || self.lost => State::Raw,
                 Some(body) => State::Pass(body),
                 None => self.next_head(now),
             };
@@ -308,8 +341,11 @@ impl Requests {
 
     /// Takes what there is of a body, to the server or to nowhere.
     fn body(&mut self, mut body: Body, answer: Option<Answer>, now: u64, up: &mut Link) -> bool {
-        // What is no body is not looked at any further: the state is raw already.
         let Ok((taken, done)) = body.take(&self.buffer) else {
+            // What is no body is not looked at any further: the state is raw already.
+            if answer.is_some() {
+                self.tear();
+            }
             return true;
         };
         match answer {

@@ -152,6 +152,57 @@ fn a_request_is_held_back_and_let_go_when_the_fault_is_cleared() {
 }
 
 #[test]
+fn what_waits_here_is_counted() {
+    let mut scene = Scene::with(vec![answered(503, "/orders*")]);
+    assert_eq!(scene.requests.held(), 0);
+    scene.client(&format!("{GET}{POST}{GET}"));
+    assert_eq!(scene.requests.held(), GET.len(), "behind its answer");
+    scene.server("HTTP/1.1 2");
+    assert_eq!(scene.requests.held(), GET.len() + 10);
+    scene.server(&OK[10..]);
+    assert_eq!(scene.requests.held(), 0);
+}
+
+/// What cannot be followed.
+const NOISE: &str = "\u{1}\u{2}";
+
+#[test]
+fn a_connection_ends_when_a_swallowed_request_cannot_be_answered_in_its_turn() {
+    let half = &POST[..POST.len() - 2];
+    for (swallowed, rest) in [(POST, ""), (half, &POST[half.len()..])] {
+        let mut scene = Scene::with(vec![answered(503, "/orders*")]);
+        assert_eq!(scene.client(&format!("{GET}{swallowed}")), GET);
+        scene.server(NOISE);
+        assert_eq!(scene.answers(), "<reset>", "{swallowed}");
+        assert_eq!(scene.client(&format!("{rest}{GET}")), "", "{swallowed}");
+    }
+}
+
+#[test]
+fn a_connection_ends_when_the_end_of_a_swallowed_body_cannot_be_found() {
+    let mut scene = Scene::with(vec![answered(503, "/orders*")]);
+    let broken = CHUNKED.replace("5\r\nhello", "no\r\nhello");
+    assert_eq!(scene.client(&broken), "");
+    assert_eq!(scene.answers(), "<reset>");
+}
+
+#[test]
+fn a_request_that_is_held_passes_in_its_time_when_answers_can_be_followed_no_longer() {
+    let delay = ToxicKind::HttpDelay {
+        delay: std::time::Duration::from_millis(100),
+        requests: Which::default(),
+    };
+    let mut scene = Scene::with(vec![delay]);
+    assert_eq!(scene.client(GET), "");
+    scene.server(NOISE);
+    assert_eq!(taken(&mut scene.up), "");
+    scene.now += 100 * MS;
+    scene.run();
+    assert_eq!(taken(&mut scene.up), GET);
+    assert_eq!(scene.client(GET), GET, "what follows is not looked at");
+}
+
+#[test]
 fn a_client_that_asks_before_it_sends_is_answered_for_the_last_time() {
     let mut scene = Scene::with(vec![answered(500, "*")]);
     let ask = POST.replace("\r\n\r\nhello", "\r\nexpect: 100-continue\r\n\r\n");

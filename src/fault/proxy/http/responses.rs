@@ -37,6 +37,11 @@ impl Responses {
         self.due.is_empty()
     }
 
+    /// Bytes kept of a head that is not whole.
+    pub fn held(&self) -> usize {
+        self.head.len()
+    }
+
     /// Looks at what the server sent.
     pub fn follow(&mut self, mut bytes: &[u8]) -> Followed {
         while !bytes.is_empty() {

@@ -117,9 +117,7 @@ fn driver<'c, 'a>(
     }
     match (key, &way) {
         ("proxy", Some(node)) => proxy::read(node, toxic::read_all(table, toxics), listens),
-        ("toxiproxy", Some(node)) => {
-            toxiproxy::read(node, toxic::read_for_toxiproxy(table, toxics))
-        }
+        ("toxiproxy", Some(node)) => toxiproxy::read(node, toxic::read_all(table, toxics)),
         ("http", Some(node)) => http::read(node),
         ("process", Some(node)) => process::read(node),
         ("stress", Some(node)) => stress::read(node),

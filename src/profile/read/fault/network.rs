@@ -1,10 +1,13 @@
 //! `network = { … }`: the network of this machine.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
 use super::super::table::{Node, Table};
+use super::toxic::bytes_a_second;
 use crate::profile::diagnostic::Diagnostic;
 use crate::profile::hosts::{HostRule, is_loopback_address};
 use crate::profile::model::{FaultDriver, Network};
-use crate::profile::units::{Ratio, parse_bytes};
+use crate::profile::units::Ratio;
 
 /// Longest name that Linux gives an interface, bytes.
 const LONGEST_NAME: usize = 15;
@@ -46,7 +49,12 @@ fn host(node: &Node<'_, '_>) -> Option<String> {
         ));
         return None;
     };
-    if is_loopback_address(address) {
+    let network = network(address, bits);
+    if network != address {
+        node.wrong(format!(
+            "`{host}` is an address within a network: write `{network}/{bits}` for the whole of it, or `{address}`"
+        ));
+    } else if is_loopback_address(address) {
         node.wrong(format!(
             "`{host}` is this machine, which cannot be cut off from itself"
         ));
@@ -65,6 +73,21 @@ fn host(node: &Node<'_, '_>) -> Option<String> {
         );
     }
     Some(host)
+}
+
+/// An address whose bits behind the first `bits` are zero, as `ip` wants them.
+fn network(address: IpAddr, bits: u8) -> IpAddr {
+    let bits = u32::from(bits);
+    match address {
+        IpAddr::V4(v4) => {
+            let mask = u32::MAX.checked_shl(32 - bits).unwrap_or(0);
+            Ipv4Addr::from(u32::from(v4) & mask).into()
+        }
+        IpAddr::V6(v6) => {
+            let mask = u128::MAX.checked_shl(128 - bits).unwrap_or(0);
+            Ipv6Addr::from(u128::from(v6) & mask).into()
+        }
+    }
 }
 
 fn shape(table: &mut Table<'_, '_>, interface: &Node<'_, '_>) -> Network {
@@ -117,18 +140,36 @@ fn shape(table: &mut Table<'_, '_>, interface: &Node<'_, '_>) -> Network {
     }
 }
 
-/// `1MB/s`.
-fn bytes_a_second(node: &Node<'_, '_>) -> Option<u64> {
-    let text = node.string()?;
-    let rate = text
-        .trim()
-        .strip_suffix("/s")
-        .and_then(|size| parse_bytes(size).ok())
-        .filter(|rate| *rate > 0);
-    if rate.is_none() {
-        node.wrong(format!(
-            "`{text}` is not a bandwidth; write it like `100KB/s` or `2MiB/s`"
-        ));
+#[cfg(test)]
+mod tests {
+    fn refused(host: &str) -> Option<String> {
+        let text = format!(
+            "[window]\nduration = \"1m\"\nallow_hosts = [\"10.0.0.0/8\", \"fd00::/8\"]\n\
+             [[scenario]]\nname = \"a\"\ntarget = \"http://127.0.0.1:1\"\nrate = \"1/s\"\nget = \"/\"\n\
+             [[fault]]\nname = \"f\"\nnetwork = {{ blackhole = [\"{host}\"] }}\n"
+        );
+        let options = crate::profile::Options::default();
+        let read = crate::profile::parse(&text, std::path::Path::new("."), &options);
+        read.err().map(|error| error.to_string())
     }
-    rate
+
+    #[test]
+    fn a_network_is_written_without_the_bits_of_a_host() {
+        for host in [
+            "10.0.0.5",
+            "10.0.0.5/32",
+            "10.0.0.0/24",
+            "fd00::/64",
+            "fd00::1",
+        ] {
+            assert_eq!(refused(host), None, "{host}");
+        }
+        for (host, right) in [
+            ("10.0.0.5/24", "`10.0.0.0/24`"),
+            ("fd00::5/64", "`fd00::/64`"),
+        ] {
+            let why = refused(host).unwrap();
+            assert!(why.contains(right), "{why}");
+        }
+    }
 }

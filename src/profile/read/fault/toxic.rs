@@ -4,7 +4,7 @@ use super::super::check;
 use super::super::table::{Node, Table};
 use crate::profile::diagnostic::Diagnostic;
 use crate::profile::model::{Down, Requests, Toxic, ToxicKind};
-use crate::profile::units::Ratio;
+use crate::profile::units::{Ratio, parse_bytes};
 
 /// The keys of which one says what a toxic does: first those that Toxiproxy has too, then our own.
 const KINDS: [&str; 10] = [
@@ -20,9 +20,6 @@ const KINDS: [&str; 10] = [
     "delay",
 ];
 
-/// How many of them Toxiproxy has.
-const TOXIPROXY: usize = 7;
-
 /// The list of toxics of a fault that needs one.
 pub(super) fn read_all(table: &Table<'_, '_>, toxics: Option<Node<'_, '_>>) -> Vec<Toxic> {
     if toxics.is_none() {
@@ -30,25 +27,6 @@ pub(super) fn read_all(table: &Table<'_, '_>, toxics: Option<Node<'_, '_>>) -> V
     }
     let toxics = toxics.and_then(|node| node.list()).unwrap_or_default();
     toxics.iter().filter_map(toxic).collect()
-}
-
-/// The same for a Toxiproxy server, which has fewer kinds.
-pub(super) fn read_for_toxiproxy(
-    table: &Table<'_, '_>,
-    toxics: Option<Node<'_, '_>>,
-) -> Vec<Toxic> {
-    let place = toxics.as_ref().map(Node::place);
-    let read = read_all(table, toxics);
-    for toxic in &read {
-        let name = toxic.kind.name();
-        if !KINDS[..TOXIPROXY].contains(&name) {
-            table.cx.wrong(
-                place.clone().unwrap_or_default(),
-                format!("Toxiproxy has no toxic `{name}`; the built-in `proxy` has"),
-            );
-        }
-    }
-    read
 }
 
 fn toxic(node: &Node<'_, '_>) -> Option<Toxic> {
@@ -199,13 +177,14 @@ fn slicer(node: &Node<'_, '_>, table: &mut Table<'_, '_>) -> Option<ToxicKind> {
 }
 
 /// `100KB/s`.
-fn bytes_a_second(node: &Node<'_, '_>) -> Option<u64> {
+pub(super) fn bytes_a_second(node: &Node<'_, '_>) -> Option<u64> {
     let text = node.string()?;
     let rate = text
         .trim()
         .strip_suffix("/s")
-        .and_then(|size| crate::profile::units::parse_bytes(size).ok());
-    if rate.is_none_or(|rate| rate == 0) {
+        .and_then(|size| parse_bytes(size).ok())
+        .filter(|rate| *rate > 0);
+    if rate.is_none() {
         node.wrong(format!(
             "`{text}` is not a bandwidth; write it like `100KB/s` or `2MiB/s`"
         ));

@@ -58,6 +58,36 @@ mod tests {
     use super::*;
     use crate::profile::units::Ratio;
 
+    /// A profile with one fault of a Toxiproxy: its driver, or what is wrong with it.
+    fn loaded(toxic: &str) -> Result<FaultDriver, String> {
+        let text = format!(
+            "[window]\nduration = \"1m\"\n\
+             [[scenario]]\nname = \"a\"\ntarget = \"http://127.0.0.1:1\"\nrate = \"1/s\"\nget = \"/\"\n\
+             [[fault]]\nname = \"f\"\ntoxiproxy = {{ api = \"http://127.0.0.1:8474\", proxy = \"db\" }}\n\
+             toxics = [{toxic}]\n"
+        );
+        let options = crate::profile::Options::default();
+        let mut profile = crate::profile::parse(&text, std::path::Path::new("."), &options)
+            .map_err(|error| error.to_string())?;
+        Ok(profile.faults.remove(0).driver)
+    }
+
+    #[test]
+    fn a_toxiproxy_can_be_down() {
+        let Ok(FaultDriver::Toxiproxy { toxics, .. }) = loaded("{ down = \"refuse\" }") else {
+            panic!("{:?}", loaded("{ down = \"refuse\" }"));
+        };
+        assert_eq!(toxics[0].kind, ToxicKind::Down(Down::Refuse));
+        for (toxic, why) in [
+            ("{ down = \"hang\" }", "Toxiproxy has `refuse` only"),
+            ("{ status = 503 }", "Toxiproxy knows no HTTP"),
+            ("{ delay = \"1s\" }", "Toxiproxy knows no HTTP"),
+        ] {
+            let said = loaded(toxic).unwrap_err();
+            assert!(said.contains(why), "{toxic}: {said}");
+        }
+    }
+
     #[test]
     fn what_toxiproxy_has_not_is_a_mistake_of_the_profile() {
         let why = |kind, toxicity| {
