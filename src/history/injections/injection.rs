@@ -182,6 +182,7 @@ impl Injection {
     }
 
     pub(super) fn alert(&mut self, alert: &Alert, at: u64, began: u64) {
+        let injecting = self.injecting;
         let known = self.alerts.iter_mut().rev().find(|known| {
             let same = (&known.alert.from, &known.alert.name, &known.alert.labels);
             same == (&alert.from, &alert.name, &alert.labels) && known.resolved.is_none()
@@ -195,6 +196,15 @@ impl Injection {
                 self.keep(alert, at, began, false);
             }
             (AlertState::Firing, Some(known)) => {
+                // It was resolved and fired anew between two looks at it.
+                let since = alert.since.map(|since| since.saturating_sub(began));
+                if let Some(since) = since.filter(|since| Some(*since) > known.since)
+                    && known.since.is_some()
+                    && since >= injecting
+                {
+                    known.resolved = Some(since);
+                    return self.keep(alert, at, began, false);
+                }
                 // One that was silenced and no longer is fires from now on.
                 if known.alert.state == AlertState::Silenced && !known.before {
                     known.alert = alert.clone();

@@ -209,6 +209,29 @@ fn alerts_that_were_there_are_told_from_those_that_came() {
 }
 
 #[test]
+fn an_alert_that_fires_anew_between_two_looks_is_another_one() {
+    let since = |second: u64| {
+        let mut event = alert("Down", AlertState::Firing);
+        if let Happening::Alert(alert) = &mut event {
+            alert.since = Some(second * SECOND);
+        }
+        event
+    };
+    let history = window()
+        .event(since(2))
+        .ticks(10)
+        .event(state(0, FaultState::Injecting))
+        .event(state(0, FaultState::Active))
+        .ticks(5)
+        .event(since(14))
+        .event(since(14))
+        .history();
+    let alerts = &history.injection(0).unwrap().alerts;
+    let told: Vec<_> = alerts.iter().map(|it| (it.before, it.resolved)).collect();
+    assert_eq!(told, [(true, Some(14 * SECOND)), (false, None)]);
+}
+
+#[test]
 fn a_fault_that_stays_for_hours_keeps_its_beginning_and_its_end_to_the_second_and_every_sum() {
     let history = window()
         .ticks(150)
