@@ -7,7 +7,7 @@ use crate::history::injections::Injection;
 use crate::history::{History, injections::INJECTIONS};
 use crate::session::record::{FaultPlan, Ledger};
 
-use super::recovery::{Assessment, Measured, Why, assess, between, recovery};
+use super::recovery::{Assessment, HOLD_US, Measured, WINDOW_US, Why, assess, between, recovery};
 use super::{Case, Verdict, format};
 
 /// One time that a fault was put in, and how the system took it.
@@ -163,7 +163,9 @@ pub(super) fn weigh_so_far(case: &mut Case, history: &History) {
         let late = match recovery(history, injection).took {
             Measured::Took(took) | Measured::Seems { took, .. } => took.least > budget,
             // A run of good windows may have begun in time, and be too short to tell.
-            Measured::Waiting(passed) => passed > budget.saturating_add(super::recovery::HOLD_US),
+            Measured::Waiting(passed) => {
+                passed > budget.saturating_add(WINDOW_US).saturating_add(HOLD_US)
+            }
             Measured::Never(_) => true,
             Measured::Unknown(_) => false,
         };

@@ -169,9 +169,10 @@ fn recovery(outcome: &FaultOutcome) -> (Option<u8>, String) {
 
 fn after(took: Took) -> String {
     let text = between(took);
-    match text.split_once(' ') {
-        Some(("under" | "within", _)) => text,
-        Some(_) | None => format!("after {text}"),
+    if text.starts_with("under ") {
+        format!("in {text}")
+    } else {
+        format!("after {text}")
     }
 }
 

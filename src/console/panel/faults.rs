@@ -30,6 +30,8 @@ pub struct Now<'a> {
     pub state: FaultState,
     /// When the latest injection began.
     pub injected: Option<u64>,
+    /// When it goes out by itself: as was said, or else its longest time after the injection.
+    pub ends: Option<u64>,
     /// When it was in place.
     pub active: Option<u64>,
     /// When it was undone.
@@ -58,6 +60,7 @@ pub fn all(history: &History) -> Vec<Now<'_>> {
             plan,
             state: FaultState::Armed,
             injected: None,
+            ends: None,
             active: None,
             cleared: None,
             recovered: None,
@@ -85,6 +88,11 @@ pub fn all(history: &History) -> Vec<Now<'_>> {
     }
     let derived = Derived::of(history);
     for (index, fault) in faults.iter_mut().enumerate() {
+        let max = Some(fault.plan.max_us).filter(|max| *max > 0);
+        let longest = fault.injected.zip(max);
+        let longest = longest.map(|(at, max)| at.saturating_add(max));
+        let said = history.injection(index).and_then(|it| it.until);
+        fault.ends = said.or(longest);
         let measured = derived.injections(history).iter();
         let mut measured = measured.filter(|(injection, _)| injection.fault == index);
         fault.well = measured
@@ -164,15 +172,12 @@ impl Now<'_> {
         match self.state {
             FaultState::Armed => one(String::new()),
             FaultState::Injecting | FaultState::Reverting => one(since),
-            FaultState::Active => match self.active {
-                Some(active) if self.plan.max_us > 0 => {
-                    let ends = active.saturating_add(self.plan.max_us);
-                    one(format!(
-                        "clears in {}",
-                        clock(ends.saturating_sub(self.now))
-                    ))
-                }
-                Some(_) | None => one(since),
+            FaultState::Active => match self.ends {
+                Some(ends) => one(format!(
+                    "clears in {}",
+                    clock(ends.saturating_sub(self.now))
+                )),
+                None => one(since),
             },
             FaultState::Recovering => match budget.zip(self.recovery()) {
                 Some((most, took)) if took > most && !self.is_over_budget() => {
@@ -391,7 +396,7 @@ mod tests {
     fn each_state_has_the_clock_that_matters_in_it() {
         assert!(told(640).contains("○ slow database"));
         assert!(
-            told(661).contains("active · clears in 01:50"),
+            told(661).contains("active · clears in 01:49"),
             "{}",
             told(661)
         );
@@ -407,6 +412,34 @@ mod tests {
             "{}",
             told(932)
         );
+    }
+
+    #[test]
+    fn it_clears_when_the_record_says_so() {
+        use crate::history::testing::{Recording, SECOND};
+        let happening = Happening::Fault {
+            fault: 0,
+            state: FaultState::Active,
+            text: String::new(),
+            forced: false,
+            in_place: false,
+            proven: false,
+            until: Some(40 * SECOND),
+        };
+        let history = Recording::new(&[("steady", 600, 1.0)])
+            .window(|window| {
+                window.faults = vec![FaultPlan {
+                    max_us: 120 * SECOND,
+                    ..FaultPlan::default()
+                }];
+            })
+            .phase(0)
+            .ticks(10)
+            .event(happening)
+            .ticks(5)
+            .history();
+        let said = all(&history)[0].detail();
+        assert_eq!(said, ("clears in 00:25".into(), String::new()));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::{AFTER_US, ALERTS, OUTPUT, Picture, WATCHED_US};
-use crate::session::record::{Alert, AlertState, Effect, Event, FaultState};
+use crate::session::record::{Alert, AlertState, Effect, Event, FaultState, Happening};
 
 /// One time that a fault was put in, from the wish to what came after it. Times are µs since the window began.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,12 +26,16 @@ pub struct Injection {
     pub text: String,
     /// When it was on its way in.
     pub injecting: u64,
+    /// When it goes out by itself, as far as was said.
+    pub until: Option<u64>,
     /// When it was in place.
     pub active: Option<u64>,
     /// When it was first on its way out.
     pub reverting: Option<u64>,
     /// When it was undone.
     pub cleared: Option<u64>,
+    /// Whether that it was undone was read back from what was mended.
+    pub proven: bool,
     /// When the system was said to be back.
     pub recovered: Option<u64>,
     /// What failed; forgotten once it was undone after all.
@@ -85,55 +89,85 @@ pub struct Fired {
 impl Injection {
     /// Whether it has only begun, so that what comes for its fault is about it.
     pub(super) fn is_new(&self) -> bool {
-        self.active.is_none() && self.failed.is_none() && self.cleared.is_none()
+        let untouched = self.active.is_none() && self.failed.is_none() && self.cleared.is_none();
+        untouched && self.state != FaultState::Armed
     }
 
-    pub(super) fn enter(&mut self, state: FaultState, event: &Event, text: &str) {
+    /// Takes a change of its state in; any other event is none of its business.
+    pub(super) fn enter(&mut self, event: &Event) {
+        let Happening::Fault {
+            state,
+            text,
+            forced,
+            in_place,
+            proven,
+            until,
+            ..
+        } = &event.what
+        else {
+            return;
+        };
         let (at, before) = (event.at, self.state);
-        self.state = state;
+        self.state = *state;
         self.since = at;
+        self.forced |= *forced;
         text.clone_into(&mut self.text);
         match state {
-            FaultState::Injecting => {}
+            FaultState::Injecting => self.until = until.or(self.until),
             FaultState::Active => {
+                self.until = until.or(self.until);
                 self.active.get_or_insert(at);
             }
             FaultState::Reverting => {
                 self.reverting.get_or_insert(at);
             }
-            FaultState::Recovering => {
-                self.cleared.get_or_insert(at);
-                self.failed = None;
-            }
+            FaultState::Recovering => self.clear(at, *proven),
             FaultState::Recovered => {
-                self.cleared.get_or_insert(at);
+                self.clear(at, *proven);
                 self.recovered.get_or_insert(at);
-                self.failed = None;
             }
-            FaultState::Failed => {
-                let undoing = match before {
-                    FaultState::Injecting | FaultState::Armed => self.active.is_some(),
-                    FaultState::Active | FaultState::Reverting => true,
-                    FaultState::Recovering | FaultState::Recovered => false,
-                    FaultState::Failed => self.failed.as_ref().is_some_and(|it| it.undoing),
-                };
-                // One that was undone and did not come back has not failed to be undone.
-                if self.cleared.is_none() {
-                    self.failed = Some(Failure {
-                        at,
-                        undoing,
-                        text: text.to_owned(),
-                    });
-                }
-            }
+            FaultState::Failed => self.fail(at, text, *in_place, before),
             FaultState::Armed => {
-                let was_there = self.active.is_some() || self.reverting.is_some();
-                if was_there && self.failed.as_ref().is_none_or(|failed| failed.undoing) {
-                    self.cleared.get_or_insert(at);
-                    self.failed = None;
+                // Called back before anything was done, or never done: there was nothing to clear.
+                let undoing = self.failed.as_ref().map(|failed| failed.undoing);
+                if undoing.unwrap_or(self.active.is_some()) {
+                    self.clear(at, *proven);
                 }
             }
         }
+    }
+
+    fn clear(&mut self, at: u64, proven: bool) {
+        self.cleared.get_or_insert(at);
+        self.failed = None;
+        self.proven |= proven;
+    }
+
+    fn fail(&mut self, at: u64, text: &str, in_place: bool, before: FaultState) {
+        // One that was undone and did not come back has not failed to be undone.
+        if self.cleared.is_some() {
+            return;
+        }
+        // Older records do not say whether it is in place; on its way out, one that was there may be.
+        let undoing = in_place
+            || match before {
+                FaultState::Reverting => self.active.is_some(),
+                FaultState::Failed => self.failed.as_ref().is_some_and(|it| it.undoing),
+                FaultState::Armed
+                | FaultState::Injecting
+                | FaultState::Active
+                | FaultState::Recovering
+                | FaultState::Recovered => false,
+            };
+        // One that was there, and of which nothing is left, is gone from now on.
+        if !undoing && self.active.is_some() {
+            self.cleared = Some(at);
+        }
+        self.failed = Some(Failure {
+            at,
+            undoing,
+            text: text.to_owned(),
+        });
     }
 
     pub(super) fn say(&mut self, text: &str) {
@@ -148,6 +182,7 @@ impl Injection {
     }
 
     pub(super) fn alert(&mut self, alert: &Alert, at: u64, began: u64) {
+        let injecting = self.injecting;
         let known = self.alerts.iter_mut().rev().find(|known| {
             let same = (&known.alert.from, &known.alert.name, &known.alert.labels);
             same == (&alert.from, &alert.name, &alert.labels) && known.resolved.is_none()
@@ -161,6 +196,15 @@ impl Injection {
                 self.keep(alert, at, began, false);
             }
             (AlertState::Firing, Some(known)) => {
+                // It was resolved and fired anew between two looks at it.
+                let since = alert.since.map(|since| since.saturating_sub(began));
+                if let Some(since) = since.filter(|since| Some(*since) > known.since)
+                    && known.since.is_some()
+                    && since >= injecting
+                {
+                    known.resolved = Some(since);
+                    return self.keep(alert, at, began, false);
+                }
                 // One that was silenced and no longer is fires from now on.
                 if known.alert.state == AlertState::Silenced && !known.before {
                     known.alert = alert.clone();
@@ -188,7 +232,6 @@ impl Injection {
     /// Whether it was in place, as far as is known.
     pub fn was_done(&self) -> bool {
         self.active.is_some()
-            || self.reverting.is_some()
             || self.cleared.is_some()
             || self.failed.as_ref().is_some_and(|failed| failed.undoing)
     }
@@ -222,6 +265,7 @@ impl Injection {
             (Some(failed), _, _) if !failed.undoing => passed(failed.at, AFTER_US),
             (_, Some(recovered), _) => passed(recovered, AFTER_US),
             (_, None, Some(cleared)) => passed(cleared, WATCHED_US),
+            (None, None, None) if self.state == FaultState::Armed => passed(self.since, AFTER_US),
             (_, None, None) => false,
         }
     }

@@ -86,7 +86,6 @@ impl Injections {
             Happening::Fault {
                 fault,
                 state,
-                text,
                 forced,
                 ..
             } => {
@@ -94,8 +93,7 @@ impl Injections {
                     self.open(*fault, event, *forced, around);
                 }
                 if let Some(latest) = self.latest(*fault) {
-                    latest.enter(*state, event, text);
-                    latest.forced |= *forced;
+                    latest.enter(event);
                 }
             }
             Happening::Undo { fault, way } => match self.latest(*fault).filter(|it| it.is_new()) {
@@ -172,9 +170,11 @@ impl Injections {
             since: event.at,
             text: String::new(),
             injecting: event.at,
+            until: None,
             active: None,
             reverting: None,
             cleared: None,
+            proven: false,
             recovered: None,
             failed: None,
             way: self.ways.remove(&fault),

@@ -120,6 +120,66 @@ fn one_that_could_not_be_done_is_told_from_one_that_could_not_be_undone() {
     assert_eq!(history.injections_seen(), 1);
 }
 
+fn failed(in_place: bool) -> Happening {
+    let mut event = state(0, FaultState::Failed);
+    if let Happening::Fault { in_place: it, .. } = &mut event {
+        *it = in_place;
+    }
+    event
+}
+
+#[test]
+fn whether_a_failed_one_is_in_place_is_what_the_record_says() {
+    let half_done = window()
+        .event(state(0, FaultState::Injecting))
+        .event(failed(true));
+    let history = half_done.history();
+    let injection = history.injection(0).unwrap();
+    assert!(injection.was_done() && injection.is_outstanding());
+    let called_back = window()
+        .event(state(0, FaultState::Injecting))
+        .event(state(0, FaultState::Reverting))
+        .event(failed(false));
+    let history = called_back.history();
+    let injection = history.injection(0).unwrap();
+    assert!(!injection.was_done() && !injection.is_outstanding());
+    let gone = window()
+        .event(state(0, FaultState::Injecting))
+        .event(state(0, FaultState::Active))
+        .ticks(5)
+        .event(failed(false));
+    let history = gone.history();
+    let injection = history.injection(0).unwrap();
+    assert!(injection.was_done() && !injection.is_outstanding());
+    assert_eq!(injection.cleared, Some(5 * SECOND));
+}
+
+#[test]
+fn one_that_was_called_back_before_anything_was_done_was_never_there() {
+    let undo = |way: &str| Happening::Undo {
+        fault: 0,
+        way: way.into(),
+    };
+    let called_back = window()
+        .event(state(0, FaultState::Injecting))
+        .event(state(0, FaultState::Reverting));
+    let history = called_back.history();
+    assert!(history.injection(0).unwrap().is_outstanding());
+    let called_back = called_back.event(state(0, FaultState::Armed));
+    let history = called_back.clone().ticks(70).history();
+    let injection = history.injection(0).unwrap();
+    assert!(!injection.was_done() && !injection.is_outstanding());
+    assert_eq!(injection.cleared, None);
+    assert!(injection.closed.is_some());
+    // The way back of the next one is not its own.
+    let again = called_back
+        .event(undo("{}"))
+        .event(state(0, FaultState::Injecting))
+        .history();
+    assert_eq!(again.injections()[0].way, None);
+    assert_eq!(again.injections()[1].way.as_deref(), Some("{}"));
+}
+
 #[test]
 fn alerts_that_were_there_are_told_from_those_that_came() {
     let history = window()
@@ -146,6 +206,29 @@ fn alerts_that_were_there_are_told_from_those_that_came() {
             ("Muted", false, None)
         ]
     );
+}
+
+#[test]
+fn an_alert_that_fires_anew_between_two_looks_is_another_one() {
+    let since = |second: u64| {
+        let mut event = alert("Down", AlertState::Firing);
+        if let Happening::Alert(alert) = &mut event {
+            alert.since = Some(second * SECOND);
+        }
+        event
+    };
+    let history = window()
+        .event(since(2))
+        .ticks(10)
+        .event(state(0, FaultState::Injecting))
+        .event(state(0, FaultState::Active))
+        .ticks(5)
+        .event(since(14))
+        .event(since(14))
+        .history();
+    let alerts = &history.injection(0).unwrap().alerts;
+    let told: Vec<_> = alerts.iter().map(|it| (it.before, it.resolved)).collect();
+    assert_eq!(told, [(true, Some(14 * SECOND)), (false, None)]);
 }
 
 #[test]

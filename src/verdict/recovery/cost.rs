@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use super::bounds::quantile;
-use super::{Bounds, HOLD_US, within};
+use super::{Bounds, within};
 use crate::history::injections::{Cell, Injection};
 use crate::session::hist::{highest, index_of, lowest};
+
+/// The least time after the clearing that counts as the aftermath, µs.
+const AFTERMATH_US: u64 = 1_000_000;
 
 /// Traffic over a stretch of time.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -73,10 +76,10 @@ pub(super) fn cost(injection: &Injection, bounds: &Bounds, back: Option<u64>) ->
     let picture = &injection.picture;
     let all = picture.since();
     let cleared = injection.cleared.unwrap_or(u64::MAX);
-    // Where nothing was ever seen to be good again, a while of the aftermath is enough to tell what it was like.
+    // Where nothing was ever good again, all that was seen counts; where it was at once, a little of it.
     let until = back
         .unwrap_or(u64::MAX)
-        .max(cleared.saturating_add(HOLD_US / 30));
+        .max(cleared.saturating_add(AFTERMATH_US));
     let during = within(all, injection.injecting, cleared);
     let hurt = within(all, injection.injecting, until);
     let limit = bounds.objective.limit_us;

@@ -455,6 +455,14 @@ fn one_that_was_never_in_place_is_not_measured() {
 }
 
 #[test]
+fn a_limit_is_never_rounded_down() {
+    let told = |least, most| between(Took { least, most });
+    assert_eq!(told(0, 900_000), "under 1s");
+    assert_eq!(told(0, 1_400_000), "at most 2s");
+    assert_eq!(told(1_400_000, 1_400_000), "1s");
+}
+
+#[test]
 fn times_read_as_people_say_them() {
     let took = |least: u64, most: u64| Took {
         least: least * SECOND,

@@ -10,8 +10,9 @@ pub fn between(took: Took) -> String {
     let seconds = |micros: u64| (micros as f64 / 1e6).round();
     let (least, most) = (seconds(took.least), seconds(took.most));
     match (least as u64, most as u64) {
-        (_, 0 | 1) => "under 1s".into(),
-        (0, _) => format!("at most {}", span(most)),
+        (_, _) if took.most <= 1_000_000 => "under 1s".into(),
+        // A limit is never rounded down.
+        (0, _) => format!("at most {}", span((took.most as f64 / 1e6).ceil())),
         (a, b) if a == b => span(most),
         (_, _) => format!("{} to {}", span(least), span(most)),
     }
