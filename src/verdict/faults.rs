@@ -216,8 +216,25 @@ fn weigh_one(case: &mut Case, history: &History, outcome: &FaultOutcome) {
             case.hold(Verdict::Conditional, finding);
         }
     }
+    let is_group = history
+        .fault(outcome.fault)
+        .is_some_and(|plan| !plan.members.is_empty());
+    if let Some(injection) = injection
+        && !is_group
+        && !is_undone_for_sure(injection, outcome)
+    {
+        let finding = format!("nothing proves that {name} was undone: a `check` would");
+        case.hold(Verdict::Conditional, finding);
+    }
     weigh_recovery(case, outcome);
     weigh_detection(case, outcome);
+}
+
+/// Whether the state was read back after it was undone, or traffic that was hurt was seen to be well again.
+fn is_undone_for_sure(injection: &Injection, outcome: &FaultOutcome) -> bool {
+    let hurt = matches!(outcome.measured.impact, Measured::Took(_));
+    let well = matches!(outcome.measured.recovery.took, Measured::Took(_));
+    injection.cleared.is_none() || injection.proven || (hurt && well)
 }
 
 fn weigh_recovery(case: &mut Case, outcome: &FaultOutcome) {

@@ -47,6 +47,19 @@ fn state(fault: usize, state: FaultState) -> Happening {
         text,
         forced: false,
         in_place: false,
+        proven: state == FaultState::Recovering,
+        until: None,
+    }
+}
+
+/// Undone, as far as its own word goes.
+fn taken_back(fault: usize) -> Happening {
+    Happening::Fault {
+        fault,
+        state: FaultState::Recovering,
+        text: String::new(),
+        forced: false,
+        in_place: false,
         proven: false,
         until: None,
     }
@@ -157,6 +170,27 @@ fn a_recovery_that_was_seen_for_too_short_a_time_is_no_go_ahead() {
     assert!(judgement.verdict != Verdict::Go);
     assert!(
         says(&judgement, "cannot be told"),
+        "{:?}",
+        judgement.findings
+    );
+}
+
+#[test]
+fn a_way_back_that_nothing_proves_is_a_condition() {
+    let window = window()
+        .event(state(0, FaultState::Injecting))
+        .event(state(0, FaultState::Active))
+        .event(Happening::Effect(Box::new(Effect {
+            affected: 12,
+            ..Effect::default()
+        })))
+        .ticks(30)
+        .event(taken_back(0))
+        .ticks(60);
+    let judgement = ended(window);
+    assert_eq!(judgement.verdict, Verdict::Conditional);
+    assert!(
+        says(&judgement, "nothing proves that slow database was undone"),
         "{:?}",
         judgement.findings
     );
