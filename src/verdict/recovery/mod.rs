@@ -107,7 +107,7 @@ pub struct Assessment {
     pub detection: Detection,
     /// From the injection until traffic was good again with the fault still in place.
     pub mitigation: Measured,
-    /// From the clearing until the system was back.
+    /// From the order to bring the fault back until the system was back.
     pub recovery: Recovery,
     /// Times that traffic went out of bounds again after it had been good for a while, since the clearing.
     pub breaches: Vec<Breach>,
@@ -155,11 +155,11 @@ pub fn assess(history: &History, injection: &Injection) -> Assessment {
 
 /// Whether the system is back, at a small part of the cost of [`assess`]: for a window that runs, once a tick.
 pub fn recovery(history: &History, injection: &Injection) -> Recovery {
-    let Some(cleared) = injection.cleared else {
+    let Some(from) = ordered_back(injection) else {
         return back(history, injection, &Windows::default());
     };
     let bounds = Bounds::of(history, injection);
-    let from = cleared.saturating_sub(WINDOW_US);
+    let from = from.saturating_sub(WINDOW_US);
     let windows = Windows::of(injection.picture.cells(), &bounds, from);
     back(history, injection, &windows)
 }
@@ -253,35 +253,35 @@ fn back(history: &History, injection: &Injection, windows: &Windows) -> Recovery
     if let Some(why) = beyond_telling(injection) {
         return unknown(why);
     }
-    let Some(cleared) = injection.cleared else {
+    let Some(from) = ordered_back(injection) else {
         return unknown(Why::StillOn);
     };
-    let runs = windows.runs(cleared, u64::MAX);
+    let runs = windows.runs(from, u64::MAX);
     if let Some(run) = runs.iter().find(|run| run.lasts() >= HOLD_US) {
         return Recovery {
-            took: Measured::Took(run.took(cleared)),
+            took: Measured::Took(run.took(from)),
             since: Some(run.first_at),
         };
     }
     // What is good now may turn out to have been the beginning.
     let last = windows.last_at();
     let open = runs.last().filter(|run| Some(run.last_at) == last);
-    let waited = now(history).saturating_sub(cleared);
-    let state = windows.last_state_since(cleared);
+    let waited = now(history).saturating_sub(from);
+    let state = windows.last_state_since(from);
     let silent = matches!(state, None | Some(windows::State::Unknown));
     let took = match open {
         _ if !is_final(history, injection) && silent && waited >= WINDOW_US => {
             Measured::Unknown(Why::NoTraffic)
         }
         _ if !is_final(history, injection) => Measured::Waiting(waited),
-        Some(run) if run.lasts() > 0 || run.first_at > cleared => Measured::Seems {
-            took: run.took(cleared),
+        Some(run) if run.lasts() > 0 || run.first_at > from => Measured::Seems {
+            took: run.took(from),
             held: run.lasts(),
         },
         Some(_) => Measured::Unknown(Why::Ended),
         None => match state {
             Some(windows::State::Bad) => {
-                let seen = last.unwrap_or(cleared).saturating_sub(cleared);
+                let seen = last.unwrap_or(from).saturating_sub(from);
                 Measured::Never(seen)
             }
             Some(windows::State::Good | windows::State::Unknown) => {
@@ -292,6 +292,13 @@ fn back(history: &History, injection: &Injection, windows: &Windows) -> Recovery
     };
     let since = open.map(|run: &Run| run.first_at);
     Recovery { took, since }
+}
+
+/// When it was ordered to be brought back, of one that is. What the way back takes is part of the recovery: a failover that
+/// is undone by waiting for it was an outage all that time.
+fn ordered_back(injection: &Injection) -> Option<u64> {
+    let cleared = injection.cleared?;
+    Some(injection.reverting.map_or(cleared, |at| at.min(cleared)))
 }
 
 /// The latest moment that is known.

@@ -84,6 +84,13 @@ impl System {
 
     /// A window in which the fault comes and goes, `after` seconds recorded after it went.
     fn recording(&self, after: u64) -> Recording {
+        self.recording_until_ordered_back()
+            .event(state(FaultState::Recovering))
+            .ticks_with(after, |tick| self.tick(tick))
+    }
+
+    /// A window in which the fault comes.
+    fn recording_until_ordered_back(&self) -> Recording {
         Recording::new(&[("steady", 600, 1.0)])
             .window(|window| {
                 window.faults = vec![FaultPlan {
@@ -97,8 +104,6 @@ impl System {
             .event(state(FaultState::Injecting))
             .event(state(FaultState::Active))
             .ticks_with(OFF - ON, |tick| self.tick(tick))
-            .event(state(FaultState::Recovering))
-            .ticks_with(after, |tick| self.tick(tick))
     }
 
     fn assess(&self, after: u64) -> Assessment {
@@ -160,6 +165,31 @@ fn the_true_recovery_is_found_where_the_first_good_second_would_be_wrong_by_a_fa
     }
     naive.sort_unstable();
     assert!(naive[10] <= 10, "{naive:?}");
+}
+
+#[test]
+fn what_the_way_back_takes_is_part_of_the_recovery() {
+    /// Everything fails from the injection until 20 s after it was ordered back.
+    fn back_after_20_s(second: u64) -> (f64, u64) {
+        let broken = (ON..OFF + 20).contains(&second);
+        (if broken { 1.0 } else { 0.0 }, back_after_32_s(0).1)
+    }
+    let system = System {
+        rate: 100.0,
+        seed: 1,
+        at: back_after_20_s,
+    };
+    // The way back is only done when the system has been well for 5 s.
+    let recording = system
+        .recording_until_ordered_back()
+        .event(state(FaultState::Reverting))
+        .ticks_with(25, |tick| system.tick(tick))
+        .event(state(FaultState::Recovering))
+        .ticks_with(90, |tick| system.tick(tick));
+    let measured = assessed(&recording.end(EndReason::Finished).history());
+    let (least, most) = seconds(measured.recovery.took);
+    assert!((18..=20).contains(&least), "{least} to {most}");
+    assert!((20..=31).contains(&most), "{least} to {most}");
 }
 
 #[test]
