@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
 
 use super::ask::{Answer, Asker};
 use super::check::{self, Failed, Found};
@@ -19,6 +21,7 @@ use crate::profile::model::Call;
 pub struct Http {
     inject: Vec<Request>,
     way: Way,
+    underway: Mutex<Option<JoinHandle<Result<String, FaultError>>>>,
 }
 
 /// The way back by request.
@@ -148,6 +151,7 @@ impl Http {
                 hidden: Hidden::from(&profile.secrets),
                 failed: Failed::default(),
             },
+            underway: Mutex::default(),
         }
     }
 
@@ -166,7 +170,12 @@ impl Http {
 
     async fn break_it(&self, way: &Way) -> Result<Done, FaultError> {
         let asker = way.asker()?;
-        let said = all(&self.inject, &asker).await?;
+        let requests = (self.inject.clone(), way.asker()?);
+        let task = tokio::spawn(async move { all(&requests.0, &requests.1).await });
+        let mut underway = self.underway.lock().await;
+        let said = underway.insert(task).await.map_err(FaultError::of);
+        *underway = None;
+        let said = said??;
         let Some(check) = &way.check else {
             return Ok(Done {
                 said,
@@ -179,6 +188,18 @@ impl Http {
             way.failed.set();
         }
         Ok(done)
+    }
+}
+
+impl Http {
+    /// A request that was given up may still be carried out, after the way back was taken: it comes to its end first, which
+    /// its time limit bounds.
+    async fn take_back(&self, undo: &Undo) -> Result<Done, FaultError> {
+        if let Some(task) = self.underway.lock().await.take() {
+            // Whatever came of it is undone.
+            let _ = task.await;
+        }
+        undo.revert().await
     }
 }
 
@@ -210,6 +231,10 @@ async fn all(requests: &[Request], asker: &Asker) -> Result<String, FaultError> 
 impl Driver for Http {
     fn prepare(&self) -> Doing<'_, Undo> {
         Box::pin(self.look_first())
+    }
+
+    fn revert<'a>(&'a self, undo: &'a Undo) -> Doing<'a, Done> {
+        Box::pin(self.take_back(undo))
     }
 
     fn inject<'a>(&'a self, undo: &'a Undo) -> Doing<'a, Done> {

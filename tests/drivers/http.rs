@@ -182,3 +182,27 @@ fn a_redirect_is_not_followed() {
     assert!(why.contains("307 Temporary Redirect"), "{why}");
     assert!(other.asked().is_empty());
 }
+
+#[test]
+fn a_request_that_was_given_up_comes_to_its_end_before_it_is_taken_back() {
+    let done = std::sync::Arc::new(Mutex::new(Vec::new()));
+    let log = std::sync::Arc::clone(&done);
+    let server = Server::answering(move |asked: &Asked| {
+        if asked.line.starts_with("POST") {
+            // Nobody may wait for it any more; it is carried out all the same.
+            std::thread::sleep(Duration::from_millis(400));
+        }
+        let method = asked.line.split(' ').next().unwrap();
+        log.lock().unwrap().push(method.to_owned());
+        answer("200 OK", "")
+    });
+    let fault = format!(
+        r#"http = {{ inject = {{ post = "{0}/fault" }}, revert = {{ delete = "{0}/fault" }} }}"#,
+        server.url
+    );
+    let stage = Stage::new(&fault, ".".as_ref(), &[]);
+    let undo = stage.prepare().unwrap();
+    stage.begin(&undo, Duration::from_millis(100));
+    stage.revert(&undo).unwrap();
+    assert_eq!(*done.lock().unwrap(), ["POST", "DELETE"]);
+}
