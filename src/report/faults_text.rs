@@ -90,8 +90,13 @@ fn cost(fault: &Fault) -> String {
     }
     if let Some(effect) = &fault.effect {
         let (affected, seen) = (effect.affected as f64, effect.seen as f64);
-        let touched = format!("touched {} of {}", count_short(affected), count_short(seen));
-        parts.push(touched);
+        parts.push(if effect.seen > 0 {
+            format!("touched {} of {}", count_short(affected), count_short(seen))
+        } else if effect.text.is_empty() {
+            "touched nothing".into()
+        } else {
+            effect.text.clone()
+        });
     }
     if fault.effective == Some(false) {
         parts.push("did nothing that was seen".into());

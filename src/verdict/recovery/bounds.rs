@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::windows::Windows;
-use super::{LEAST, WINDOW_US};
+use super::{HOLD_US, LEAST, WINDOW_US};
 use crate::history::History;
 use crate::history::injections::{Cell, Injection};
 use crate::profile::expect::{Cmp, Expectation, Latency, Stat};
@@ -46,10 +46,26 @@ pub struct Bounds {
     pub normal_slow: Option<f64>,
 }
 
+/// Traffic before an injection, from when earlier faults and what they left behind were over. What is normal while
+/// something is broken is no measure.
+fn undisturbed<'h>(history: &History, injection: &'h Injection) -> &'h [Arc<Cell>] {
+    let earlier = history.injections().iter();
+    let earlier = earlier.filter(|it| it.number < injection.number && it.was_done());
+    let over = earlier.map(|it| match (it.recovered, it.cleared) {
+        (Some(recovered), _) => recovered,
+        (None, Some(cleared)) => cleared.saturating_add(WINDOW_US + HOLD_US),
+        (None, None) => u64::MAX,
+    });
+    let over = over.max().unwrap_or(0);
+    let baseline = injection.picture.baseline();
+    let first = baseline.partition_point(|cell| cell.start() < over);
+    &baseline[first..]
+}
+
 impl Bounds {
     /// Those of an injection.
     pub fn of(history: &History, injection: &Injection) -> Self {
-        let baseline = injection.picture.baseline();
+        let baseline = undisturbed(history, injection);
         let objective = Objective::of(history, injection.phase, baseline);
         let mut bounds = Self {
             objective,

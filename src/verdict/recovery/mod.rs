@@ -138,10 +138,15 @@ pub fn assess(history: &History, injection: &Injection) -> Assessment {
     let windows = Windows::of(injection.picture.cells(), &bounds, 0);
     let impact = impact(history, injection, &windows);
     let recovery = back(history, injection, &windows);
-    let breaches = match injection.cleared {
+    let mut breaches = match injection.cleared {
         Some(cleared) => windows.breaches(cleared),
         None => Vec::new(),
     };
+    // What the next fault does is not laid on this one.
+    let later = history.injections().iter();
+    let later = later.filter(|it| it.number > injection.number);
+    let next = later.map(|it| it.injecting).min().unwrap_or(u64::MAX);
+    breaches.retain(|breach| breach.from <= next);
     Assessment {
         impact,
         detection: detect::detection(history, injection),

@@ -193,6 +193,35 @@ fn what_the_way_back_takes_is_part_of_the_recovery() {
 }
 
 #[test]
+fn what_one_fault_does_is_laid_neither_on_the_one_before_nor_on_the_one_after() {
+    fn twice(second: u64) -> (f64, u64) {
+        let broken = (ON + 1..=OFF).contains(&second) || (OFF + 81..=OFF + 140).contains(&second);
+        (if broken { 0.5 } else { 0.0 }, 20_000)
+    }
+    let system = System {
+        rate: 100.0,
+        seed: 1,
+        at: twice,
+    };
+    let history = system
+        .recording(60)
+        .event(state(FaultState::Recovered))
+        .ticks_with(20, |tick| system.tick(tick))
+        .event(state(FaultState::Injecting))
+        .event(state(FaultState::Active))
+        .ticks_with(60, |tick| system.tick(tick))
+        .event(state(FaultState::Recovering))
+        .ticks_with(90, |tick| system.tick(tick))
+        .end(EndReason::Finished)
+        .history();
+    let [first, second] = [0, 1].map(|place| assess(&history, &history.injections()[place]));
+    assert_eq!(first.breaches, []);
+    let normal = second.bounds.normal_errors;
+    assert!(normal.is_none_or(|share| share < 0.05), "{normal:?}");
+    assert!(matches!(second.impact, Measured::Took(_)), "{second:?}");
+}
+
+#[test]
 fn at_many_requests_a_second_the_interval_holds_the_truth() {
     for seed in 0..10 {
         let system = System {
