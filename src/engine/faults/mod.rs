@@ -356,15 +356,12 @@ impl Faults {
         it.until = Some((now.saturating_add(stay), why));
         let mut acts = vec![record(
             by,
-            Happening::Fault {
-                fault,
-                state: FaultState::Injecting,
-                text: String::new(),
+            Change {
                 forced: how.forced,
-                in_place: false,
-                proven: false,
                 until: it.ends(),
-            },
+                ..Change::to(FaultState::Injecting)
+            }
+            .of(fault, ""),
         )];
         if it.members.is_empty() {
             acts.push(Act::Order(fault, Order::Inject));
@@ -481,16 +478,12 @@ impl Faults {
     /// A fault comes into another state, and its group with it.
     fn enter(&mut self, fault: usize, to: FaultState, text: &str, proof: Proof) -> Vec<Act> {
         self.set(fault, to, to == FaultState::Active);
-        let what = Happening::Fault {
-            fault,
-            state: to,
-            text: text.to_owned(),
-            forced: false,
-            in_place: false,
+        let what = Change {
             proven: proof != Proof::None,
             until: self.faults[fault].ends(),
+            ..Change::to(to)
         };
-        let mut acts = vec![record(None, what)];
+        let mut acts = vec![record(None, what.of(fault, text))];
         acts.extend(self.follow(fault));
         acts
     }
@@ -522,29 +515,51 @@ impl Fault {
     }
 }
 
-fn state(fault: usize, state: FaultState, text: &str) -> Happening {
-    Happening::Fault {
-        fault,
-        state,
-        text: text.to_owned(),
-        forced: false,
-        in_place: false,
-        proven: false,
-        until: None,
+/// What an event says of a fault's new state.
+#[derive(Debug, Clone, Copy)]
+struct Change {
+    to: FaultState,
+    forced: bool,
+    in_place: bool,
+    proven: bool,
+    until: Option<u64>,
+}
+
+impl Change {
+    fn to(to: FaultState) -> Self {
+        Self {
+            to,
+            forced: false,
+            in_place: false,
+            proven: false,
+            until: None,
+        }
     }
+
+    fn of(self, fault: usize, text: &str) -> Happening {
+        Happening::Fault {
+            fault,
+            state: self.to,
+            text: text.to_owned(),
+            forced: self.forced,
+            in_place: self.in_place,
+            proven: self.proven,
+            until: self.until,
+        }
+    }
+}
+
+fn state(fault: usize, state: FaultState, text: &str) -> Happening {
+    Change::to(state).of(fault, text)
 }
 
 /// One that could not be undone.
 fn stuck(fault: usize, text: &str) -> Happening {
-    Happening::Fault {
-        fault,
-        state: FaultState::Failed,
-        text: text.to_owned(),
-        forced: false,
+    Change {
         in_place: true,
-        proven: false,
-        until: None,
+        ..Change::to(FaultState::Failed)
     }
+    .of(fault, text)
 }
 
 fn record(by: Option<&str>, what: Happening) -> Act {
