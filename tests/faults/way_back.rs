@@ -17,6 +17,17 @@ fn broken() -> Window {
     window
 }
 
+/// Kills the engine, and its watchdog before that can do anything about it.
+fn kill_with_watchdog(window: &Window) {
+    let dog = watchdog(window.place.path()).expect("a watchdog");
+    signal(dog, "-STOP");
+    window.signal("-KILL");
+    signal(dog, "-KILL");
+    wait_for("both to be gone", || {
+        (!window.is_alive() && !is_alive(dog)).then_some(())
+    });
+}
+
 #[test]
 fn a_window_that_ends_leaves_nothing_broken_however_it_is_ended() {
     for end in ["stop", "abort", "-TERM", "-INT", "-HUP"] {
@@ -58,13 +69,7 @@ fn when_the_engine_is_killed_its_watchdog_brings_everything_back_and_leaves_word
 #[test]
 fn when_the_watchdog_is_killed_too_recover_finds_what_is_left() {
     let window = broken();
-    let dog = watchdog(window.place.path()).expect("a watchdog");
-    signal(dog, "-STOP");
-    window.signal("-KILL");
-    signal(dog, "-KILL");
-    wait_for("both to be gone", || {
-        (!window.is_alive() && !is_alive(dog)).then_some(())
-    });
+    kill_with_watchdog(&window);
     assert!(file(window.place.path(), "a").exists());
     let (out, _, code) = said(&window.place.stormdeck().arg("recover").output().unwrap());
     assert!(out.contains("`a` was left behind, and is back"), "{out}");
@@ -75,13 +80,7 @@ fn when_the_watchdog_is_killed_too_recover_finds_what_is_left() {
 #[test]
 fn the_next_window_clears_what_is_left_before_it_begins_and_says_so() {
     let window = broken();
-    let dog = watchdog(window.place.path()).expect("a watchdog");
-    signal(dog, "-STOP");
-    window.signal("-KILL");
-    signal(dog, "-KILL");
-    wait_for("both to be gone", || {
-        (!window.is_alive() && !is_alive(dog)).then_some(())
-    });
+    kill_with_watchdog(&window);
     let mut next = window.place.run(&[
         "--headless",
         "--json",
@@ -108,13 +107,7 @@ fn what_cannot_be_brought_back_keeps_the_next_window_from_beginning_until_it_is_
     let window = Window::start_in(place(&[], "duration = \"60s\"", stuck));
     window.ctl("fault stuck on");
     wait_until(&window, "stuck", true);
-    let dog = watchdog(window.place.path()).expect("a watchdog");
-    signal(dog, "-STOP");
-    window.signal("-KILL");
-    signal(dog, "-KILL");
-    wait_for("both to be gone", || {
-        (!window.is_alive() && !is_alive(dog)).then_some(())
-    });
+    kill_with_watchdog(&window);
     let run = |args: &[&str]| said(&window.place.stormdeck().args(args).output().unwrap());
     let (out, err, code) = run(&["recover", "--patience", "1s"]);
     assert!(out.contains("`stuck` is NOT back"), "{out}");
