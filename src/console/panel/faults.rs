@@ -408,7 +408,7 @@ mod tests {
         assert!(told(720).contains("recovered · in 00:18 of 00:30"));
         assert!(told(742).contains("injecting · 00:02"), "{}", told(742));
         assert!(
-            told(932).contains("recovering · well for 02:10"),
+            told(932).contains("recovering · well for 02:12"),
             "{}",
             told(932)
         );
