@@ -14,114 +14,51 @@ use crate::console::moment::moment;
 use crate::console::table::{Cell, Column, Table};
 use crate::console::text::{Part, bar, clean, cut, fit, note, put};
 use crate::console::theme::Theme;
-use crate::history::History;
-use crate::session::record::{FaultPlan, FaultState, Happening};
+use crate::history::{History, Injection};
+use crate::session::record::{FaultPlan, FaultState};
 use crate::verdict::format::clock;
 
 /// Columns from which each fault takes one row.
 const WIDE: u16 = 72;
 
 /// A fault at the moment shown. Times are µs since the window began.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy)]
 pub struct Now<'a> {
     /// As planned.
     pub plan: &'a FaultPlan,
     /// Its state.
     pub state: FaultState,
-    /// When the latest injection began.
-    pub injected: Option<u64>,
-    /// When it goes out by itself: as was said, or else its longest time after the injection.
-    pub ends: Option<u64>,
-    /// When it was in place.
-    pub active: Option<u64>,
-    /// When it was undone.
-    pub cleared: Option<u64>,
-    /// When the system was said to be back.
-    pub recovered: Option<u64>,
-    /// Since when it is well, as measured: for good, or as far as has been seen.
-    pub well: Option<u64>,
-    /// When it came into its state.
-    pub since: u64,
-    /// Who changed it last.
-    pub by: Option<&'a str>,
-    /// What was said then.
-    pub text: &'a str,
+    /// The latest time that it was put in.
+    latest: Option<&'a Injection>,
+    /// Since when the system is well after that, as measured: for good, or as far as has been seen.
+    well: Option<u64>,
     /// The latest moment that is known.
-    pub now: u64,
+    now: u64,
 }
 
 /// Every fault of the window, in the order of the profile.
 pub fn all(history: &History) -> Vec<Now<'_>> {
     let plans = history.window().map_or(&[][..], |window| &window.faults);
     let now = history.last().map_or(0, |last| last.at);
-    let mut faults: Vec<Now<'_>> = plans
-        .iter()
-        .map(|plan| Now {
-            plan,
-            state: FaultState::Armed,
-            injected: None,
-            ends: None,
-            active: None,
-            cleared: None,
-            recovered: None,
-            well: None,
-            since: 0,
-            by: None,
-            text: "",
-            now,
-        })
-        .collect();
-    for event in history.events() {
-        let Happening::Fault {
-            fault, state, text, ..
-        } = &event.what
-        else {
-            continue;
-        };
-        if let Some(fault) = faults.get_mut(*fault) {
-            fault.enter(*state, event.at);
-            if *state == FaultState::Injecting || event.by.is_some() {
-                fault.by = event.by.as_deref();
-            }
-            fault.text = text;
-        }
-    }
     let derived = Derived::of(history);
-    for (index, fault) in faults.iter_mut().enumerate() {
-        let max = Some(fault.plan.max_us).filter(|max| *max > 0);
-        let longest = fault.injected.zip(max);
-        let longest = longest.map(|(at, max)| at.saturating_add(max));
-        let said = history.injection(index).and_then(|it| it.until);
-        fault.ends = said.or(longest);
-        let measured = derived.injections(history).iter();
-        let mut measured = measured.filter(|(injection, _)| injection.fault == index);
-        fault.well = measured
-            .next()
-            .and_then(|(_, measured)| measured.recovery.since);
-    }
-    faults
+    let measured = derived.injections(history);
+    let fault = |(index, plan)| {
+        let latest = history.injection(index);
+        let measured = measured
+            .iter()
+            .find(|(injection, _)| injection.fault == index);
+        Now {
+            plan,
+            state: latest.map_or(FaultState::Armed, |latest| latest.state),
+            latest,
+            well: measured.and_then(|(_, measured)| measured.recovery.since),
+            now: latest.map_or(now, |latest| now.max(latest.since)),
+        }
+    };
+    plans.iter().enumerate().map(fault).collect()
 }
 
 impl Now<'_> {
-    fn enter(&mut self, state: FaultState, at: u64) {
-        self.state = state;
-        self.since = at;
-        self.now = self.now.max(at);
-        match state {
-            FaultState::Armed | FaultState::Reverting | FaultState::Failed => {}
-            FaultState::Injecting => {
-                self.injected = Some(at);
-                (self.active, self.cleared, self.recovered) = (None, None, None);
-            }
-            FaultState::Active => {
-                self.injected.get_or_insert(at);
-                self.active = Some(at);
-            }
-            FaultState::Recovering => self.cleared = Some(at),
-            FaultState::Recovered => self.recovered = Some(at),
-        }
-    }
-
     /// Whether something is broken, or on its way in or out.
     pub fn is_on(&self) -> bool {
         match self.state {
@@ -133,20 +70,35 @@ impl Now<'_> {
         }
     }
 
-    /// How long the system took, or has taken so far, to come back, µs. That it was back is said only when it has
-    /// stayed so for a while, which is no part of it.
-    pub fn recovery(&self) -> Option<u64> {
-        let until = match self.recovered {
+    /// The injection that matters now: that of a fault at rest does not.
+    fn current(&self) -> Option<&Injection> {
+        self.latest.filter(|_| self.state != FaultState::Armed)
+    }
+
+    /// When it goes out by itself: as was said, or else its longest time after the injection.
+    fn ends(&self) -> Option<u64> {
+        let latest = self.latest?;
+        let max = Some(self.plan.max_us).filter(|max| *max > 0);
+        let longest = max.map(|max| latest.injecting.saturating_add(max));
+        latest.until.or(longest)
+    }
+
+    /// How long the system took, or has taken so far, to come back, µs, since the fault was ordered back. That it was back
+    /// is said only when it has stayed so for a while, which is no part of it.
+    fn recovery(&self) -> Option<u64> {
+        let latest = self.latest?;
+        let until = match latest.recovered {
             Some(said) => self.well.map_or(said, |well| well.min(said)),
             None => self.now,
         };
-        self.cleared.map(|cleared| until.saturating_sub(cleared))
+        Some(until.saturating_sub(latest.ordered_back()?))
     }
 
     fn is_over_budget(&self) -> bool {
-        let well = self.well.zip(self.cleared);
-        let well = well.map(|(well, cleared)| well.saturating_sub(cleared));
-        let well = well.filter(|_| self.recovered.is_none());
+        let ordered = self.latest.and_then(Injection::ordered_back);
+        let open = self.latest.is_some_and(|latest| latest.recovered.is_none());
+        let well = self.well.zip(ordered).filter(|_| open);
+        let well = well.map(|(well, ordered)| well.saturating_sub(ordered));
         let budget = self.plan.recover_within_us;
         budget
             .zip(well.or_else(|| self.recovery()))
@@ -160,19 +112,23 @@ impl Now<'_> {
             FaultState::Injecting
             | FaultState::Active
             | FaultState::Reverting
-            | FaultState::Recovering => self.injected.map(|at| self.now.saturating_sub(at)),
+            | FaultState::Recovering => {
+                let injected = self.latest.map(|latest| latest.injecting);
+                injected.map(|at| self.now.saturating_sub(at))
+            }
         }
     }
 
     /// What can be said beside the state, in two parts of which the second may be left out.
     fn detail(&self) -> (String, String) {
-        let since = clock(self.now.saturating_sub(self.since));
+        let since = self.latest.map_or(0, |latest| latest.since);
+        let since = clock(self.now.saturating_sub(since));
         let budget = self.plan.recover_within_us;
         let one = |text: String| (text, String::new());
         match self.state {
             FaultState::Armed => one(String::new()),
             FaultState::Injecting | FaultState::Reverting => one(since),
-            FaultState::Active => match self.ends {
+            FaultState::Active => match self.ends() {
                 Some(ends) => one(format!(
                     "clears in {}",
                     clock(ends.saturating_sub(self.now))
@@ -195,7 +151,10 @@ impl Now<'_> {
                 let of = budget.map(|budget| format!(" of {}", clock(budget)));
                 (format!("in {took}"), of.unwrap_or_default())
             }
-            FaultState::Failed => one(clean(self.text).into_owned()),
+            FaultState::Failed => {
+                let said = self.latest.map_or("", |latest| &latest.text);
+                one(clean(said).into_owned())
+            }
         }
     }
 
@@ -270,15 +229,13 @@ fn table(scene: &Scene<'_>, faults: &[Now<'_>], area: Rect, buf: &mut Buffer) {
         } else {
             theme.text
         };
-        let injected = fault.injected.filter(|_| fault.state != FaultState::Armed);
-        let lasted = fault.injected.map(|at| {
-            let until = fault.cleared.unwrap_or(fault.now);
-            until.saturating_sub(at)
+        let current = fault.current();
+        let injected = current.map(|it| moment(scene.history, it.injecting));
+        let lasted = current.map(|it| {
+            let until = it.cleared.unwrap_or(fault.now);
+            clock(until.saturating_sub(it.injecting))
         });
-        let lasted = lasted.filter(|_| injected.is_some());
-        let lasted = lasted.map(clock).unwrap_or_default();
-        let injected = injected.map(|at| moment(scene.history, at));
-        let injected = injected.unwrap_or_default();
+        let by = fault.latest.and_then(|it| it.by.as_deref());
         let share = fault.recovery().zip(fault.plan.recover_within_us);
         let share = share.map(|(took, most)| took as f64 / most.max(1) as f64);
         let bar = share.map_or_else(Vec::new, |share| bar(share, 10, style, theme.dim));
@@ -291,11 +248,11 @@ fn table(scene: &Scene<'_>, faults: &[Now<'_>], area: Rect, buf: &mut Buffer) {
             Cell::new(clean(&fault.plan.name), name),
             Cell::new(clean(&fault.plan.kind), theme.dim),
             Cell::new(fault.state.name(), style),
-            Cell::new(injected, theme.text),
-            Cell::new(lasted, theme.text),
+            Cell::new(injected.unwrap_or_default(), theme.text),
+            Cell::new(lasted.unwrap_or_default(), theme.text),
             detail_cell(fault, style),
             Cell(bar),
-            Cell::new(clean(fault.by.unwrap_or_default()), theme.dim),
+            Cell::new(clean(by.unwrap_or_default()), theme.dim),
         ]);
     }
     table.draw(area, buf, theme);
@@ -401,11 +358,11 @@ mod tests {
             told(661)
         );
         assert!(
-            told(700).contains("recovering · budget 00:22"),
+            told(700).contains("recovering · budget 00:21"),
             "{}",
             told(700)
         );
-        assert!(told(720).contains("recovered · in 00:18 of 00:30"));
+        assert!(told(720).contains("recovered · in 00:19 of 00:30"));
         assert!(told(742).contains("injecting · 00:02"), "{}", told(742));
         assert!(
             told(932).contains("recovering · well for 02:12"),
@@ -417,6 +374,7 @@ mod tests {
     #[test]
     fn it_clears_when_the_record_says_so() {
         use crate::history::testing::{Recording, SECOND};
+        use crate::session::record::Happening;
         let happening = Happening::Fault {
             fault: 0,
             state: FaultState::Active,

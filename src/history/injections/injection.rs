@@ -236,6 +236,13 @@ impl Injection {
             || self.failed.as_ref().is_some_and(|failed| failed.undoing)
     }
 
+    /// When it was ordered to be brought back, of one that is, µs since the window began. What the way back takes is part
+    /// of the recovery: a failover that is undone by waiting for it was an outage all that time.
+    pub fn ordered_back(&self) -> Option<u64> {
+        let cleared = self.cleared?;
+        Some(self.reverting.map_or(cleared, |at| at.min(cleared)))
+    }
+
     /// The stretch that a picture of it shows, µs since the window began: from half a minute before it to half a minute
     /// after the system was back, or to what was seen last.
     pub fn shown(&self, back: Option<u64>) -> (u64, u64) {

@@ -90,7 +90,7 @@ pub enum Why {
 /// Whether and when the system was back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Recovery {
-    /// How long it took since the fault was cleared.
+    /// How long it took since the fault was ordered back.
     pub took: Measured,
     /// When the run of good windows began that makes it recovered, or may: µs since the window began.
     pub since: Option<u64>,
@@ -160,7 +160,7 @@ pub fn assess(history: &History, injection: &Injection) -> Assessment {
 
 /// Whether the system is back, at a small part of the cost of [`assess`]: for a window that runs, once a tick.
 pub fn recovery(history: &History, injection: &Injection) -> Recovery {
-    let Some(from) = ordered_back(injection) else {
+    let Some(from) = injection.ordered_back() else {
         return back(history, injection, &Windows::default());
     };
     let bounds = Bounds::of(history, injection);
@@ -258,7 +258,7 @@ fn back(history: &History, injection: &Injection, windows: &Windows) -> Recovery
     if let Some(why) = beyond_telling(injection) {
         return unknown(why);
     }
-    let Some(from) = ordered_back(injection) else {
+    let Some(from) = injection.ordered_back() else {
         return unknown(Why::StillOn);
     };
     let runs = windows.runs(from, u64::MAX);
@@ -297,13 +297,6 @@ fn back(history: &History, injection: &Injection, windows: &Windows) -> Recovery
     };
     let since = open.map(|run: &Run| run.first_at);
     Recovery { took, since }
-}
-
-/// When it was ordered to be brought back, of one that is. What the way back takes is part of the recovery: a failover that
-/// is undone by waiting for it was an outage all that time.
-fn ordered_back(injection: &Injection) -> Option<u64> {
-    let cleared = injection.cleared?;
-    Some(injection.reverting.map_or(cleared, |at| at.min(cleared)))
 }
 
 /// The latest moment that is known.
