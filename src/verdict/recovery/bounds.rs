@@ -44,6 +44,8 @@ pub struct Bounds {
     pub normal_errors: Option<f64>,
     /// The share of slow requests that was normal before.
     pub normal_slow: Option<f64>,
+    /// Requests in a window that were normal before.
+    pub normal_requests: Option<u64>,
 }
 
 /// Traffic before an injection, from when earlier faults and what they left behind were over. What is normal while
@@ -71,11 +73,20 @@ impl Bounds {
             objective,
             normal_errors: None,
             normal_slow: None,
+            normal_requests: None,
         };
         let windows = Windows::of(baseline, &bounds, 0);
         bounds.normal_errors = normal(&windows.shares(|window| window.failed));
         bounds.normal_slow = normal(&windows.shares(|window| window.slow));
+        bounds.normal_requests = windows.typical_requests();
         bounds
+    }
+
+    /// Whether a window with fewer than [`LEAST`] requests is one in which something hangs. Users who think for long are in
+    /// flight as well, so what is in flight does not tell: that there were so many before that chance leaves no such gap does.
+    pub(super) fn expects_traffic(&self) -> bool {
+        self.normal_requests
+            .is_some_and(|before| before >= 3 * LEAST)
     }
 
     /// Whether this share of errors is within bounds.

@@ -386,6 +386,31 @@ fn requests_that_hang_unanswered_are_not_silence() {
 }
 
 #[test]
+fn users_who_think_between_rare_requests_do_not_hang() {
+    let sparse = System {
+        rate: 0.5,
+        seed: 7,
+        at: |_| (0.0, 20_000),
+    };
+    let thinking = |tick: &mut Tick| {
+        sparse.tick(tick);
+        tick.scenarios[0].in_flight = 40;
+    };
+    let recording = Recording::new(&[("steady", 600, 1.0)])
+        .window(|window| window.faults = vec![FaultPlan::default()])
+        .phase(0)
+        .ticks_with(ON, thinking)
+        .event(state(FaultState::Active))
+        .ticks_with(OFF - ON, thinking)
+        .event(state(FaultState::Recovering))
+        .ticks_with(60, thinking);
+    let measured = assessed(&recording.end(EndReason::Finished).history());
+    assert_eq!(measured.impact, Measured::Unknown(Why::NoTraffic));
+    assert_eq!(measured.recovery.took, Measured::Unknown(Why::NoTraffic));
+    assert_eq!(measured.breaches, Vec::new());
+}
+
+#[test]
 fn a_window_that_ends_too_early_leaves_the_recovery_open() {
     let system = System {
         rate: 200.0,

@@ -102,8 +102,8 @@ impl Windows {
             let state = if covered < WINDOW_US / 2 {
                 State::Unknown
             } else if requests < LEAST {
-                // Where many wait and hardly any is answered, that is an answer, too.
-                if cell.in_flight >= LEAST {
+                // Where many were answered, many wait and hardly any is answered, that is an answer, too.
+                if cell.in_flight >= LEAST && bounds.expects_traffic() {
                     State::Bad
                 } else {
                     State::Unknown
@@ -127,14 +127,21 @@ impl Windows {
 
     /// A share of the requests of each whole window that can be judged, with their number.
     pub fn shares(&self, of: impl Fn(&Window) -> u64) -> Vec<(f64, u64)> {
-        let whole = |window: &&Window| {
-            window.requests >= LEAST && window.at - window.from >= WINDOW_US * 9 / 10
-        };
+        let whole = |window: &&Window| window.requests >= LEAST && window.is_whole();
         let share = |window: &Window| {
             let share = of(window) as f64 / window.requests as f64;
             (share, window.requests)
         };
         self.all.iter().filter(whole).map(share).collect()
+    }
+
+    /// The requests of a whole window, at the median; `None` when there are too few windows to say.
+    pub fn typical_requests(&self) -> Option<u64> {
+        let whole = self.all.iter().filter(|window| window.is_whole());
+        let mut requests: Vec<u64> = whole.map(|window| window.requests).collect();
+        requests.sort_unstable();
+        let enough = requests.len() as u64 >= WINDOW_US / 1_000_000;
+        requests.get(requests.len() / 2).copied().filter(|_| enough)
     }
 
     fn between(&self, from: u64, until: u64) -> impl Iterator<Item = &Window> {
@@ -228,6 +235,12 @@ impl Windows {
             }
         }
         breaches
+    }
+}
+
+impl Window {
+    fn is_whole(&self) -> bool {
+        self.at - self.from >= WINDOW_US * 9 / 10
     }
 }
 
