@@ -138,7 +138,7 @@ pub(super) fn weigh(case: &mut Case, history: &History, outcomes: &[FaultOutcome
     }
     let more = history.injections_seen().saturating_sub(INJECTIONS as u64);
     if more > 0 {
-        let finding = format!("the first {more} injections of faults are not judged: too many");
+        let finding = format!("{more} of the first injections of faults are not judged: too many");
         case.hold(Verdict::Conditional, finding);
     }
     weigh_plan(case, history, outcomes);

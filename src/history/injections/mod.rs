@@ -7,7 +7,7 @@
 //! ```
 //!
 //! In: events in the order of the file, and ticks as a [`History`](super::History) keeps them. Out: [`Injection`]s, the
-//! newest [`INJECTIONS`] of them. Nothing is judged here: what a moment was worth is the business of
+//! newest [`INJECTIONS`] of them and those that may still be in place. Nothing is judged here: what a moment was worth is the business of
 //! [`crate::verdict::recovery`]. The invariant: while no injection is watched, a tick costs one comparison; what came
 //! before an injection is taken from the ticks that the history keeps anyway.
 
@@ -193,7 +193,9 @@ impl Injections {
             }
         }
         if self.kept.len() == INJECTIONS {
-            self.kept.pop_front();
+            // One that may still be in place is never forgotten.
+            let over = self.kept.iter().position(|known| !known.is_outstanding());
+            self.kept.remove(over.unwrap_or(0));
         }
         self.kept.push_back(Arc::new(injection));
         self.watched = (self.watched + 1).min(INJECTIONS);

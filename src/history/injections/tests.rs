@@ -251,9 +251,8 @@ fn a_fault_that_stays_for_hours_keeps_its_beginning_and_its_end_to_the_second_an
     assert!(fine.into_iter().all(|cell| cell.micros == SECOND));
 }
 
-#[test]
-fn only_the_newest_injections_are_kept_and_all_are_counted() {
-    let mut recording = window().ticks(5);
+/// One more injection of the second fault than are kept, and nineteen more.
+fn often(mut recording: Recording) -> Recording {
     for _ in 0..INJECTIONS + 20 {
         recording = recording
             .event(state(1, FaultState::Injecting))
@@ -262,7 +261,26 @@ fn only_the_newest_injections_are_kept_and_all_are_counted() {
             .event(state(1, FaultState::Recovering))
             .event(state(1, FaultState::Armed));
     }
-    let history = recording.history();
+    recording
+}
+
+#[test]
+fn one_that_may_still_be_in_place_is_never_forgotten() {
+    let stuck = window()
+        .event(state(0, FaultState::Injecting))
+        .event(state(0, FaultState::Active));
+    let history = often(stuck).ticks(5).history();
+    assert_eq!(history.injections().len(), INJECTIONS);
+    let stuck = history.injection(0).unwrap();
+    assert!(stuck.is_outstanding());
+    assert_eq!(stuck.picture.since().len(), INJECTIONS + 25);
+    let others = history.injections().iter().skip(1).map(|it| it.number);
+    assert!(others.eq(23..=INJECTIONS as u64 + 21));
+}
+
+#[test]
+fn only_the_newest_injections_are_kept_and_all_are_counted() {
+    let history = often(window().ticks(5)).history();
     assert_eq!(history.injections().len(), INJECTIONS);
     assert_eq!(history.injections_seen(), INJECTIONS as u64 + 20);
     let first = &history.injections()[0];
