@@ -185,7 +185,8 @@ impl StressFault {
             let _ = write!(text, "{comma}{part}");
         };
         if let Some(cores) = self.stress.cpu {
-            add(format!("{cores} cores burnt"));
+            let plural = if cores == 1 { "" } else { "s" };
+            add(format!("{cores} core{plural} burnt"));
         }
         if let Some(bytes) = self.stress.memory {
             add(format!("{} of memory taken", format_bytes(bytes)));

@@ -33,13 +33,13 @@ pub struct Now<'a> {
     /// Since when the system is well after that, as measured: for good, or as far as has been seen.
     well: Option<u64>,
     /// The latest moment that is known.
-    now: u64,
+    last: u64,
 }
 
 /// Every fault of the window, in the order of the profile.
 pub fn all(history: &History) -> Vec<Now<'_>> {
     let plans = history.window().map_or(&[][..], |window| &window.faults);
-    let now = history.last().map_or(0, |last| last.at);
+    let last = history.last().map_or(0, |last| last.at);
     let derived = Derived::of(history);
     let measured = derived.injections(history);
     let fault = |(index, plan)| {
@@ -52,7 +52,7 @@ pub fn all(history: &History) -> Vec<Now<'_>> {
             state: latest.map_or(FaultState::Armed, |latest| latest.state),
             latest,
             well: measured.and_then(|(_, measured)| measured.recovery.since),
-            now: latest.map_or(now, |latest| now.max(latest.since)),
+            last: latest.map_or(last, |latest| last.max(latest.since)),
         }
     };
     plans.iter().enumerate().map(fault).collect()
@@ -89,7 +89,7 @@ impl Now<'_> {
         let latest = self.latest?;
         let until = match latest.recovered {
             Some(said) => self.well.map_or(said, |well| well.min(said)),
-            None => self.now,
+            None => self.last,
         };
         Some(until.saturating_sub(latest.ordered_back()?))
     }
@@ -114,7 +114,7 @@ impl Now<'_> {
             | FaultState::Reverting
             | FaultState::Recovering => {
                 let injected = self.latest.map(|latest| latest.injecting);
-                injected.map(|at| self.now.saturating_sub(at))
+                injected.map(|at| self.last.saturating_sub(at))
             }
         }
     }
@@ -122,7 +122,7 @@ impl Now<'_> {
     /// What can be said beside the state, in two parts of which the second may be left out.
     fn detail(&self) -> (String, String) {
         let since = self.latest.map_or(0, |latest| latest.since);
-        let since = clock(self.now.saturating_sub(since));
+        let since = clock(self.last.saturating_sub(since));
         let budget = self.plan.recover_within_us;
         let one = |text: String| (text, String::new());
         match self.state {
@@ -131,14 +131,17 @@ impl Now<'_> {
             FaultState::Active => match self.ends() {
                 Some(ends) => one(format!(
                     "clears in {}",
-                    clock(ends.saturating_sub(self.now))
+                    clock(ends.saturating_sub(self.last))
                 )),
                 None => one(since),
             },
             FaultState::Recovering => match budget.zip(self.recovery()) {
                 Some((most, took)) if took > most && !self.is_over_budget() => {
-                    let well = self.well.unwrap_or(self.now);
-                    one(format!("well for {}", clock(self.now.saturating_sub(well))))
+                    let well = self.well.unwrap_or(self.last);
+                    one(format!(
+                        "well for {}",
+                        clock(self.last.saturating_sub(well))
+                    ))
                 }
                 Some((most, took)) if took > most => {
                     (format!("{} over", clock(took - most)), " budget".into())
@@ -232,7 +235,7 @@ fn table(scene: &Scene<'_>, faults: &[Now<'_>], area: Rect, buf: &mut Buffer) {
         let current = fault.current();
         let injected = current.map(|it| moment(scene.history, it.injecting));
         let lasted = current.map(|it| {
-            let until = it.cleared.unwrap_or(fault.now);
+            let until = it.cleared.unwrap_or(fault.last);
             clock(until.saturating_sub(it.injecting))
         });
         let by = fault.latest.and_then(|it| it.by.as_deref());

@@ -1,6 +1,7 @@
 //! Several faults as one: they go in one after the other, out together, and the group's state follows theirs.
 
-use super::{Act, Fault, Faults, In, Waiting, record, state, stuck};
+use super::event::{record, state, stuck};
+use super::{Act, Fault, Faults, In, Waiting};
 use crate::load::clock::Nanos;
 use crate::session::record::FaultState;
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::*;
+use crate::fault::driver::Proof;
 use crate::profile::{self, Options};
 
 const S: Nanos = 1_000_000_000;
