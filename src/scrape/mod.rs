@@ -16,6 +16,7 @@ pub mod client;
 pub mod discover;
 mod endpoint;
 pub mod exposition;
+mod filter;
 pub mod gauge;
 pub mod labels;
 mod names;

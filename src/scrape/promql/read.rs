@@ -3,8 +3,10 @@
 //! The grammar is `promql-parser`'s, the words are [`scan`]'s, and everything that an expression needs to be evaluated is
 //! checked here: what came out cannot fail for being not supported.
 
+mod calls;
+mod mistakes;
+
 use std::ops::Range;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use promql_parser::label::{MatchOp, Matchers};
@@ -14,50 +16,16 @@ use promql_parser::parser::{
 };
 
 use super::Refused;
-use super::plan::{
-    Aggregate, Aggregation, Binary, Expr, Function, Group, How, Kind, Matching, Moment, Op, Pick,
-    Relabel, Subquery, When,
-};
-use super::scan::{self, NO_NAME, Placed, Token, ends_operand};
+use super::plan::{Binary, Expr, Group, Kind, Matching, Moment, Op, Pick, Subquery, When};
+use super::scan::{self, NO_NAME, Placed, Token};
 use super::selector::{LOOKBACK, Matcher, Selector, Test, regex};
-use crate::profile::diagnostic::nearest;
 use crate::scrape::Labels;
-use crate::scrape::labels::{NAME, is_plain_label};
+use crate::scrape::labels::NAME;
 
 /// The step of a subquery that names none: the default evaluation interval of Prometheus, in milliseconds.
 const DEFAULT_STEP: i64 = 60_000;
 /// How many steps subqueries within each other may take together.
 const MOST_STEPS: i64 = 11_000;
-
-/// Words that may stand before a parenthesis without being a function.
-const NOT_FUNCTIONS: [&str; 26] = [
-    "by",
-    "without",
-    "on",
-    "ignoring",
-    "group_left",
-    "group_right",
-    "bool",
-    "and",
-    "or",
-    "unless",
-    "atan2",
-    "offset",
-    "sum",
-    "avg",
-    "min",
-    "max",
-    "count",
-    "group",
-    "stddev",
-    "stdvar",
-    "topk",
-    "bottomk",
-    "quantile",
-    "count_values",
-    "start",
-    "end",
-];
 
 /// Reads an expression: the plan, its selectors, and whether it looks at fixed moments.
 pub(super) fn query(text: &str) -> Result<(Expr, Vec<Selector>), Refused> {
@@ -116,115 +84,6 @@ impl Reader<'_> {
         let first = self.tokens.first().map_or(0, |placed| placed.span.start);
         let last = self.tokens.last().map_or(0, |placed| placed.span.end);
         first..last
-    }
-
-    /// Refuses by name what is a word of `PromQL`, but none that we know.
-    fn words(&self) -> Result<(), Refused> {
-        for (number, placed) in self.tokens.iter().enumerate() {
-            let Token::Word(word) = &placed.token else {
-                continue;
-            };
-            let next = self.tokens.get(number + 1).map(|placed| &placed.token);
-            let before = number
-                .checked_sub(1)
-                .map(|before| &self.tokens[before].token);
-            let call = next == Some(&Token::Mark("(")) && before != Some(&Token::Mark("@"));
-            let lower = word.to_ascii_lowercase();
-            let keyword = NOT_FUNCTIONS[..NOT_FUNCTIONS.len() - 2].contains(&&*lower);
-            if placed.in_braces {
-                // `{a="b" or c="d"}` is of newer versions.
-                let after_text = matches!(before, Some(Token::Text(_)));
-                if lower == "or" && after_text {
-                    let message = "`or` within a selector is not supported";
-                    return Err(Refused::new(message, placed.span.clone()));
-                }
-            } else if matches!(
-                &*lower,
-                "limitk"
-                    | "limit_ratio"
-                    | "smoothed"
-                    | "anchored"
-                    | "step"
-                    | "fill"
-                    | "fill_left"
-                    | "fill_right"
-            ) {
-                let message = format!("`{word}` is not supported");
-                return Err(Refused::new(message, placed.span.clone()));
-            } else if call && !keyword && Function::named(word).is_none() {
-                let mut message = format!("the function `{word}` is not supported");
-                let known = Function::ALL.iter().map(|(name, _)| *name);
-                if let Some(near) = nearest(word, known.chain(NOT_FUNCTIONS)) {
-                    message = format!("{message}; did you mean `{near}`?");
-                }
-                return Err(Refused::new(message, placed.span.clone()));
-            }
-        }
-        Ok(())
-    }
-
-    /// What the parser said, with a place if it names something that has one.
-    fn refused(&self, error: &str) -> Refused {
-        let named = error.split('\'').nth(1);
-        let place = self.tokens.iter().find(|placed| match &placed.token {
-            Token::Word(word) => named == Some(word),
-            Token::Mark(mark) => named == Some(mark),
-            _ => false,
-        });
-        if let Some(place) = place {
-            return Refused::new(error.replace('\'', "`"), place.span.clone());
-        }
-        let misplaced = self.misplaced();
-        match misplaced {
-            Some(place) if named.is_none() => place,
-            _ if error.starts_with("invalid promql") => {
-                Refused::new("this is not a PromQL expression", self.whole())
-            }
-            _ => Refused::new(error.replace('\'', "`"), self.whole()),
-        }
-    }
-
-    /// The first token that cannot follow the one before it.
-    fn misplaced(&self) -> Option<Refused> {
-        let operator = |placed: &Placed| match &placed.token {
-            Token::Mark(mark) => matches!(
-                *mark,
-                "==" | "!=" | "<=" | ">=" | "<" | ">" | "*" | "/" | "%" | "^" | "=" | "=~" | "!~"
-            ),
-            _ => false,
-        };
-        let sign = |placed: &Placed| matches!(placed.token, Token::Mark("+" | "-"));
-        let opens = |placed: &Placed| matches!(placed.token, Token::Mark("(" | "{" | "[" | ","));
-        let operand = |placed: &Placed| {
-            matches!(placed.token, Token::Number(_) | Token::Text(_)) && ends_operand(placed)
-        };
-        let first = self.tokens.first().filter(|first| operator(first));
-        let pair = || {
-            let mut pairs = self.tokens.windows(2);
-            pairs.find_map(|pair| {
-                let [before, after] = pair else { return None };
-                let doubled =
-                    (operator(before) || sign(before) || opens(before)) && operator(after);
-                let unjoined = (operand(before)
-                    || matches!(before.token, Token::Mark(")" | "}" | "]")))
-                    && operand(after);
-                let ended = (operator(before) || sign(before))
-                    && matches!(after.token, Token::Mark(")" | "," | "}"));
-                (doubled || unjoined || ended).then_some(after)
-            })
-        };
-        let last = || {
-            let last = self.tokens.last()?;
-            (operator(last) || sign(last)).then_some(last)
-        };
-        if let Some(place) = first.or_else(pair) {
-            return Some(Refused::new("this cannot stand here", place.span.clone()));
-        }
-        let last = last()?;
-        Some(Refused::new(
-            "something has to follow here",
-            last.span.clone(),
-        ))
     }
 
     /// What a number in quotes stands for.
@@ -447,151 +306,6 @@ impl Reader<'_> {
         };
         Ok((Expr::Binary(Box::new(binary)), kind))
     }
-
-    fn aggregate(&mut self, aggregate: &ast::AggregateExpr, outer: Outer) -> Result<Expr, Refused> {
-        let param = match &aggregate.param {
-            Some(param) => Some(self.expr(param, outer)?),
-            None => None,
-        };
-        let scalar = |param| match param {
-            Some((param, Kind::Scalar)) => Ok(param),
-            _ => Err(Refused::new(
-                format!("`{}` needs a scalar first", aggregate.op),
-                self.whole(),
-            )),
-        };
-        let op = match aggregate.op.id() {
-            token::T_SUM => Aggregation::Sum,
-            token::T_AVG => Aggregation::Avg,
-            token::T_MIN => Aggregation::Min,
-            token::T_MAX => Aggregation::Max,
-            token::T_COUNT => Aggregation::Count,
-            token::T_GROUP => Aggregation::Group,
-            token::T_STDDEV => Aggregation::Stddev,
-            token::T_STDVAR => Aggregation::Stdvar,
-            token::T_TOPK => Aggregation::Topk(scalar(param)?),
-            token::T_BOTTOMK => Aggregation::Bottomk(scalar(param)?),
-            token::T_QUANTILE => Aggregation::Quantile(scalar(param)?),
-            token::T_COUNT_VALUES => match param {
-                Some((Expr::Text(label), _)) if is_plain_label(&label) => {
-                    Aggregation::CountValues(label)
-                }
-                _ => {
-                    return Err(Refused::new(
-                        "`count_values` needs a label's name first",
-                        self.whole(),
-                    ));
-                }
-            },
-            _ => {
-                let message = format!("`{}` is not supported", aggregate.op);
-                return Err(Refused::new(message, self.whole()));
-            }
-        };
-        let (expr, kind) = self.expr(&aggregate.expr, outer)?;
-        if kind != Kind::Vector {
-            return Err(self.mistaken(&format!("`{}`", aggregate.op), kind));
-        }
-        let (without, labels) = match &aggregate.modifier {
-            None => (false, Vec::new()),
-            Some(LabelModifier::Include(labels)) => (false, self.labels(&labels.labels)?),
-            Some(LabelModifier::Exclude(labels)) => (true, self.labels(&labels.labels)?),
-        };
-        Ok(Expr::Aggregate(Box::new(Aggregate {
-            op,
-            expr,
-            without,
-            labels,
-            remembered: Arc::default(),
-        })))
-    }
-
-    fn call(&mut self, call: &ast::Call, outer: Outer) -> Result<(Expr, Kind), Refused> {
-        let name = call.func.name;
-        let place = self
-            .tokens
-            .iter()
-            .find(|placed| matches!(&placed.token, Token::Word(word) if word == name));
-        let place = place.map_or(self.whole(), |placed| placed.span.clone());
-        let Some(function) = Function::named(name) else {
-            return Err(Refused::new(
-                format!("the function `{name}` is not supported"),
-                place,
-            ));
-        };
-        let wanted = function.arguments();
-        let count = call.args.args.len();
-        let most = if function == Function::LabelJoin {
-            usize::MAX
-        } else {
-            wanted.len()
-        };
-        let least =
-            wanted.len() - function.optional() - usize::from(function == Function::LabelJoin);
-        if count < least || count > most {
-            let message = format!("`{name}` does not take {count} arguments");
-            return Err(Refused::new(message, place));
-        }
-        let mut args = Vec::with_capacity(count);
-        for (number, arg) in call.args.args.iter().enumerate() {
-            let (arg, kind) = self.expr(arg, outer)?;
-            let wanted = wanted.get(number).copied().unwrap_or(Kind::Text);
-            if kind != wanted {
-                let message = format!(
-                    "`{name}` needs {} here and was given {}",
-                    wanted.name(),
-                    kind.name()
-                );
-                return Err(Refused::new(message, place));
-            }
-            args.push(arg);
-        }
-        let expr = match function {
-            Function::LabelReplace | Function::LabelJoin => relabel(function, args, place)?,
-            _ => Expr::Call(function, args),
-        };
-        Ok((expr, function.result()))
-    }
-}
-
-fn relabel(function: Function, args: Vec<Expr>, place: Range<usize>) -> Result<Expr, Refused> {
-    let mut args = args.into_iter();
-    let expr = args.next();
-    let texts: Vec<String> = args
-        .filter_map(|arg| match arg {
-            Expr::Text(text) => Some(text),
-            _ => None,
-        })
-        .collect();
-    let label = |text: &str| {
-        if is_plain_label(text) {
-            Ok(text.to_owned())
-        } else {
-            Err(Refused::new(
-                format!("`{text}` is not a label's name"),
-                place.clone(),
-            ))
-        }
-    };
-    let (Some(expr), [to, second, rest @ ..]) = (expr, &texts[..]) else {
-        return Err(Refused::new("this call lacks an argument", place));
-    };
-    let how = match (function, rest) {
-        (Function::LabelReplace, [from, pattern]) => How::Replace {
-            from: from.clone(),
-            regex: regex(pattern).map_err(|why| Refused::new(why, place.clone()))?,
-            template: second.clone(),
-        },
-        _ => How::Join {
-            from: rest
-                .iter()
-                .map(|name| label(name))
-                .collect::<Result<_, _>>()?,
-            separator: second.clone(),
-        },
-    };
-    let to = label(to)?;
-    Ok(Expr::Relabel(Box::new(Relabel { expr, to, how })))
 }
 
 fn operator(id: TokenId) -> Option<Op> {
