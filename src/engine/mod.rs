@@ -26,6 +26,7 @@ pub mod prepare;
 pub mod process;
 pub mod recorder;
 pub mod signals;
+mod sleep;
 pub mod window;
 
 pub use launch::{Launch, LaunchError, Ready};

@@ -23,6 +23,7 @@ use super::prepare::Prepared;
 use super::process::Meter;
 use super::recorder::Recorder;
 use super::signals::Signals;
+use super::sleep::Sleep;
 use crate::fault::driver::Touched;
 use crate::fault::keeper::Keeper;
 use crate::history::History;
@@ -146,6 +147,7 @@ struct Window {
     metrics: Option<Metrics>,
     gates: Gates,
     meter: Meter,
+    sleep: Sleep,
     recorder_cpu: Duration,
     causes: Causes,
     /// Scrapes targets, when there are any.
@@ -209,6 +211,7 @@ impl Window {
             metrics,
             gates: Gates::new(&window.gates),
             meter: Meter::start(),
+            sleep: Sleep::watch(),
             recorder_cpu: Duration::ZERO,
             causes: Causes::default(),
             watch,
@@ -331,6 +334,9 @@ impl Window {
         }
         let dead = self.fleet.newly_dead();
         self.on_deaths(&dead);
+        if let Some(slept) = self.sleep.slept() {
+            self.on_sleep(slept);
+        }
         self.watch_gates(at / 1000);
         self.judge_recoveries();
         if self.drain_until.is_none() && self.all_done() {

@@ -101,7 +101,7 @@ impl Recording {
     }
 
     pub(crate) fn event(mut self, what: Happening) -> Self {
-        let at = self.n * SECOND;
+        let at = self.n * self.window.tick_us;
         self.records.push(Record::Event(Event {
             at,
             wall: at,
@@ -121,6 +121,7 @@ impl Recording {
         for _ in 0..count {
             self.n += 1;
             let mut tick = tick(self.n, self.phase, self.load);
+            tick.at = self.n * self.window.tick_us;
             change(&mut tick);
             self.records.push(Record::Tick(Box::new(tick)));
         }

@@ -211,10 +211,8 @@ impl Picture {
     fn of(injection: &Injection, measured: &Assessment) -> Self {
         let back = measured.recovery.since;
         let (from, until) = injection.shown(back);
-        // No column is shorter than what was counted in one.
-        let whole = (until - from).div_ceil(1_000_000).max(1);
-        let count = COLUMNS.min(usize::try_from(whole).unwrap_or(COLUMNS));
-        let columns = injection.picture.columns(from, until, count);
+        let columns = injection.picture.columns(from, until, COLUMNS);
+        let count = columns.len();
         let length = (until - from) as f64 / count as f64;
         let place = |at: u64| ((at.saturating_sub(from) as f64 / length) as usize).min(count - 1);
         let moments = [

@@ -136,10 +136,8 @@ impl<'a> Block<'a> {
     fn bars(&self, theme: &Theme, area: Rect, y: usize, buf: &mut Buffer) {
         let back = self.measured.recovery.since;
         let (from, until) = self.injection.shown(back);
-        let whole = (until - from).div_ceil(1_000_000).max(1);
         let room = (usize::from(area.width) - MARGIN).min(COLUMNS);
-        let count = room.min(usize::try_from(whole).unwrap_or(room));
-        let cells = self.injection.picture.columns(from, until, count);
+        let cells = self.injection.picture.columns(from, until, room);
         let mut canvas = Canvas::new(buf, area, &theme.glyphs);
         for (line, &(of, style, pick)) in self.rows.iter().enumerate() {
             let columns: Vec<Column<f64>> = cells
@@ -161,7 +159,7 @@ impl<'a> Block<'a> {
             let scale = LinearScale::from_zero(most);
             bars(&mut canvas, place, &columns, scale, theme, |_, _| style);
         }
-        let length = (until - from) as f64 / count as f64;
+        let length = (until - from) as f64 / cells.len() as f64;
         let y = y + self.rows.len();
         canvas.put(
             2,
@@ -180,7 +178,7 @@ impl<'a> Block<'a> {
                 continue;
             };
             let place = (at.saturating_sub(from) as f64 / length) as usize;
-            let x = (MARGIN + place.min(count - 1)).max(free);
+            let x = (MARGIN + place.min(cells.len() - 1)).max(free);
             let text = format!("{}{word}", theme.glyphs.up);
             canvas.put(x, y, &text, theme.text);
             free = x + width(&text) + 1;

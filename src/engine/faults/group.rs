@@ -87,19 +87,23 @@ impl Faults {
             .map(|&it| &self.faults[it]);
         let members: Vec<&Fault> = members.filter(|it| it.with == Some(group)).collect();
         let now = self.faults[group].state;
+        let was = self.faults[group].outstanding;
         let (to, outstanding) = together(&members, now, waits);
-        if to == now {
+        if (to, outstanding) == (now, was) {
             return Vec::new();
         }
+        let what = match (to, outstanding) {
+            (FaultState::Failed, true) => stuck(group, "one of it may still be in place"),
+            // That it could not be done was said before it got stuck.
+            (FaultState::Failed, false) if now == FaultState::Failed => {
+                self.set(group, FaultState::Armed, false);
+                let text = "what was left of it is out";
+                return vec![record(None, state(group, FaultState::Armed, text))];
+            }
+            _ => state(group, to, ""),
+        };
         self.set(group, to, outstanding);
-        vec![record(
-            None,
-            if to == FaultState::Failed && outstanding {
-                stuck(group, "one of it may still be in place")
-            } else {
-                state(group, to, "")
-            },
-        )]
+        vec![record(None, what)]
     }
 }
 

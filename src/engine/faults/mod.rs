@@ -316,6 +316,10 @@ impl Faults {
         if self.over {
             return Err("the window is over".into());
         }
+        let it = &self.faults[fault];
+        if it.outstanding {
+            return Err(format!("it is {} already", it.state.name()));
+        }
         let all = || self.units().map(|it| &self.faults[it]);
         let on: Vec<&str> = all()
             .filter(|it| it.outstanding)
@@ -372,15 +376,19 @@ impl Faults {
         acts
     }
 
-    /// Brings a fault back, whatever it is doing. One that is on its way out already is left to it.
+    /// Brings a fault back, whatever it is doing. One that is on its way out already is left to it, and one that could not
+    /// be undone is still shown as that, until it is.
     fn go_out(&mut self, fault: usize, by: Option<&str>, why: &str) -> Vec<Act> {
         let it = &mut self.faults[fault];
         it.until = None;
         if !it.outstanding || it.state == FaultState::Reverting {
             return Vec::new();
         }
-        it.state = FaultState::Reverting;
-        let mut acts = vec![record(by, state(fault, FaultState::Reverting, why))];
+        let mut acts = Vec::new();
+        if it.state != FaultState::Failed {
+            it.state = FaultState::Reverting;
+            acts.push(record(by, state(fault, FaultState::Reverting, why)));
+        }
         if it.members.is_empty() {
             acts.push(Act::Order(fault, Order::Revert));
         } else {

@@ -19,7 +19,13 @@ impl Faults {
             Proof::Checked => "its check fails, as it should",
             Proof::Seen | Proof::None => "",
         };
-        self.enter(fault, FaultState::Active, text, proof)
+        let meant = self.faults[fault].until.is_some();
+        let mut acts = self.enter(fault, FaultState::Active, text, proof);
+        // Whatever made it so, it would never go out by itself.
+        if !meant {
+            acts.extend(self.go_out(fault, None, "nobody wants it in any more"));
+        }
+        acts
     }
 
     /// A fault was called back before anything of it was done.

@@ -211,6 +211,78 @@ fn a_fault_that_cannot_be_undone_stays_outstanding_until_it_is() {
 }
 
 #[test]
+fn one_that_could_not_be_undone_is_shown_as_that_until_it_is() {
+    let mut faults = plain();
+    on(&mut faults, SLOW, 0).unwrap();
+    faults.is_active(SLOW, Proof::None);
+    faults.clear(None, "");
+    faults.is_not_reverted(SLOW, "no route", Duration::from_secs(2));
+    let (acts, count) = faults.clear(OPS, "everything is cleared");
+    assert_eq!((states(&acts), count), (Vec::new(), 1));
+    assert_eq!(orders(&acts), [(SLOW, Order::Revert)]);
+    let acts = faults.is_reverted(SLOW, Proof::None);
+    assert_eq!(states(&acts), [(SLOW, FaultState::Recovering)]);
+}
+
+#[test]
+fn a_group_of_which_nothing_is_left_is_not_on_whatever_became_of_its_members() {
+    let mut faults = plain();
+    on(&mut faults, BOTH, 0).unwrap();
+    faults.is_active(SLOW, Proof::None);
+    faults.advance(5 * S, &Around::default());
+    faults.is_not_done(DEAD, "no");
+    let stuck = faults.is_not_reverted(SLOW, "no route", Duration::from_secs(2));
+    assert!(states(&stuck).contains(&(BOTH, FaultState::Failed)));
+    let acts = faults.is_reverted(SLOW, Proof::None);
+    assert!(states(&acts).contains(&(BOTH, FaultState::Armed)));
+    faults.is_unknown(SLOW, "");
+    assert!(on(&mut faults, DEAD, 9 * S).is_ok(), "nothing is on");
+}
+
+#[test]
+fn one_that_is_on_is_not_put_in_again_by_the_schedule() {
+    let phases = r#"
+        [[phase]]
+        name = "a"
+        for = "100s"
+        faults = [{ name = "slow", after = "10s", for = "30s", every = "20s" }]
+    "#;
+    let mut faults = faults("max_faults = 2", phases);
+    faults.enter_phase(0, 0);
+    let acts = faults.advance(10 * S, &Around::default());
+    assert_eq!(orders(&acts), [(SLOW, Order::Inject)]);
+    faults.is_active(SLOW, Proof::None);
+    let acts = faults.advance(30 * S, &Around::default());
+    assert_eq!(orders(&acts), []);
+    let [
+        Act::Record {
+            what: Happening::Warning { text },
+            ..
+        },
+    ] = &acts[..]
+    else {
+        panic!("{acts:?}");
+    };
+    assert!(
+        text.ends_with("did not go in: it is active already"),
+        "{text}"
+    );
+    let acts = faults.advance(40 * S, &Around::default());
+    assert_eq!(orders(&acts), [(SLOW, Order::Revert)]);
+}
+
+#[test]
+fn one_that_is_in_place_against_all_expectation_is_brought_back() {
+    let mut faults = plain();
+    let acts = faults.is_active(SLOW, Proof::None);
+    assert_eq!(
+        states(&acts),
+        [(SLOW, FaultState::Active), (SLOW, FaultState::Reverting)]
+    );
+    assert_eq!(orders(&acts), [(SLOW, Order::Revert)]);
+}
+
+#[test]
 fn one_that_was_not_done_is_over_and_can_be_tried_again() {
     let mut faults = plain();
     on(&mut faults, SLOW, 0).unwrap();

@@ -8,6 +8,7 @@ use crate::engine::command::{Breaking, FaultOrder, Switch};
 use crate::engine::faults::{Act, Around};
 use crate::fault::driver::{Done, Proof, Touched};
 use crate::fault::keeper::{Keeper, Seen, What};
+use crate::profile::units::format_duration;
 use crate::session::record::{Effect, Event, Happening, Record};
 use crate::verdict::recovery::{self, Measured};
 
@@ -75,6 +76,21 @@ impl Window {
         Around {
             failing: self.gates.failing_blockers(),
         }
+    }
+
+    /// The machine slept: what is on was on for all that time, and its `max` did not run.
+    pub(super) fn on_sleep(&mut self, slept: Duration) {
+        let slept = format_duration(Duration::from_secs(slept.as_secs()));
+        if self.faults.outstanding().is_empty() {
+            self.warn(format!(
+                "this machine slept for {slept}: no load was put meanwhile, and nothing was measured"
+            ));
+            return;
+        }
+        let acts = self
+            .faults
+            .are_unguarded(&format!("this machine slept for {slept}"));
+        self.break_(acts);
     }
 
     /// Does what the schedule of faults has due.

@@ -1,8 +1,8 @@
 //! Traffic around an injection, second by second.
 //!
 //! In: ticks. Out: [`Picture`], cells of a second or of a tick, whichever is longer. The invariant: there are never more
-//! than [`CELLS`]. When a fault stays longer than that, the cells in the middle are joined by twos, so that its beginning,
-//! its end and every sum stay exact and only resolution in between is lost.
+//! than [`CELLS`]. When a fault stays longer than that, the cells in the middle are joined by twos, so that its first and
+//! last minutes and every sum stay exact and only resolution in between is lost.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::session::record::ErrorKind;
 
 /// Most cells of a picture: 15 minutes, and what came before.
 pub const CELLS: usize = 15 * 60 + (BEFORE_US / SECOND) as usize;
-/// Cells at the end that are not joined: 5 minutes.
+/// Cells after the injection, and cells at the end, that are not joined: 5 minutes each.
 const FINE: usize = 300;
 /// The length of a cell, unless a tick is longer, µs.
 const SECOND: u64 = 1_000_000;
@@ -128,7 +128,7 @@ impl Picture {
         let cell = Cell::of(bucket);
         let width = SECOND.div_ceil(tick_us.max(1));
         let same = |last: &&mut Arc<Cell>| {
-            last.to + 1 == cell.from && last.to / width == (cell.to - 1) / width && width > 1
+            last.to + 1 == cell.from && (last.to - 1) / width == (cell.to - 1) / width
         };
         // The cell that was the last when the fault came is left alone: it lies before.
         let open = self.cells.len() > self.before || self.before == 0;
@@ -141,11 +141,12 @@ impl Picture {
         }
     }
 
-    /// Joins the cells between the injection and the last minutes by twos.
+    /// Joins the cells between the first and the last minutes by twos.
     fn join(&mut self) {
-        let end = self.cells.len().saturating_sub(FINE);
-        let fine = self.cells.split_off(end.max(self.before));
-        let middle = self.cells.split_off(self.before);
+        let begin = self.before + FINE;
+        let end = self.cells.len().saturating_sub(FINE).max(begin);
+        let fine = self.cells.split_off(end);
+        let middle = self.cells.split_off(begin);
         for pair in middle.chunks(2) {
             let mut cell = Arc::clone(&pair[0]);
             match pair.get(1) {
@@ -162,7 +163,7 @@ impl Picture {
         // Gaps keep neighbours apart; of too many of them the oldest go.
         if self.cells.len() > CELLS {
             let more = self.cells.len() - CELLS;
-            self.cells.drain(self.before..self.before + more);
+            self.cells.drain(begin..begin + more);
             self.unseen += more as u64;
         }
     }
@@ -192,11 +193,15 @@ impl Picture {
         &self.cells[self.before..]
     }
 
-    /// It in so many columns of equal length between two moments, µs since the window began; `None` where nothing is
-    /// known. A cell is in the column that its middle lies in, and fills those that it is longer than.
-    pub fn columns(&self, from: u64, until: u64, count: usize) -> Vec<Option<Cell>> {
+    /// It in columns of equal length between two moments, µs since the window began; `None` where nothing is known. There
+    /// are so many at most, at least one, and none that is shorter than a second: it could fall between two cells. A cell is
+    /// in the column that its middle lies in, and fills those that it is longer than.
+    pub fn columns(&self, from: u64, until: u64, most: usize) -> Vec<Option<Cell>> {
+        let span = until.saturating_sub(from).max(1);
+        let seconds = usize::try_from(span / SECOND).unwrap_or(most);
+        let count = seconds.min(most).max(1);
         let mut columns = vec![None; count];
-        let length = until.saturating_sub(from).max(1) as f64 / count.max(1) as f64;
+        let length = span as f64 / count as f64;
         let place = |at: u64| at.saturating_sub(from) as f64 / length;
         for cell in &self.cells {
             let middle = u64::midpoint(cell.start(), cell.at);

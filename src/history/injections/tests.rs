@@ -247,8 +247,44 @@ fn a_fault_that_stays_for_hours_keeps_its_beginning_and_its_end_to_the_second_an
     let failed: u64 = picture.since().iter().map(|cell| cell.failed()).sum();
     assert_eq!(failed, 20 * 2_400);
     assert!(picture.coarsest() > SECOND);
-    let fine = picture.since().iter().rev().take(200);
-    assert!(fine.into_iter().all(|cell| cell.micros == SECOND));
+    let whole = |cell: &Arc<Cell>| cell.micros == SECOND;
+    assert!(picture.since().iter().rev().take(200).all(whole));
+    assert!(picture.since().iter().take(300).all(whole));
+}
+
+#[test]
+fn ticks_shorter_than_a_second_make_cells_of_a_second() {
+    let history = window()
+        .window(|window| window.tick_us = SECOND / 10)
+        .ticks(600)
+        .event(state(0, FaultState::Injecting))
+        .event(state(0, FaultState::Active))
+        .ticks_with(200, broken)
+        .history();
+    let picture = &history.injection(0).unwrap().picture;
+    assert_eq!((picture.baseline().len(), picture.since().len()), (60, 20));
+    let second = |cell: &Arc<Cell>| cell.micros == SECOND && cell.at.is_multiple_of(SECOND);
+    assert!(picture.cells().iter().all(second));
+    assert!(picture.since().iter().all(|cell| cell.failed() == 200));
+}
+
+#[test]
+fn no_column_of_a_whole_picture_is_empty() {
+    let history = window()
+        .ticks(60)
+        .event(state(0, FaultState::Injecting))
+        .ticks(60)
+        .history();
+    let picture = &history.injection(0).unwrap().picture;
+    for (until, most, expected) in [
+        (98_020_000, 200, 78),
+        (98_020_000, 40, 40),
+        (21_700_000, 9, 1),
+    ] {
+        let columns = picture.columns(20 * SECOND, until, most);
+        assert_eq!(columns.len(), expected);
+        assert!(columns.iter().all(Option::is_some), "{until} in {most}");
+    }
 }
 
 /// One more injection of the second fault than are kept, and nineteen more.
