@@ -43,9 +43,12 @@ fn make(
     Ok(Some(match &fault.driver {
         FaultDriver::Group { .. } => return Ok(None),
         FaultDriver::Proxy { .. } => return Ok(proxies.driver(index)),
-        FaultDriver::Toxiproxy { api, proxy, toxics } => {
-            boxed(Toxiproxy::new(profile, api, proxy, toxics))
-        }
+        FaultDriver::Toxiproxy {
+            api,
+            proxy,
+            ends,
+            toxics,
+        } => boxed(Toxiproxy::new(profile, api, proxy, ends.as_ref(), toxics)),
         FaultDriver::Http {
             inject,
             revert,
