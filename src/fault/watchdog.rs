@@ -55,13 +55,14 @@ pub struct Watchdog {
 impl Watchdog {
     /// Starts one over a journal and waits until it is on guard, some milliseconds, at most 5 s.
     ///
-    /// `program` is the stormdeck executable; `secrets` become variables of its environment, for ways back that need them.
+    /// `program` is the stormdeck executable, which logs to `log`; `secrets` become variables of its environment, for ways back that need them.
     ///
     /// # Errors
     /// When it does not start, or says why it cannot guard.
     pub fn start<'s>(
         program: &Path,
         journal: &Journal,
+        log: &Path,
         secrets: impl IntoIterator<Item = (&'s str, &'s str)>,
     ) -> io::Result<Self> {
         let secrets: Vec<_> = secrets.into_iter().collect();
@@ -69,7 +70,7 @@ impl Watchdog {
         let mut child = Command::new(program)
             .arg(COMMAND)
             .arg(journal.dir())
-            .arg(journal.log())
+            .arg(log)
             .envs(secrets)
             .env(hidden::GIVEN, names.join(","))
             .stdin(Stdio::piped())
