@@ -17,6 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::hidden;
 use super::journal::Journal;
 use super::recover::{self, Cleared};
+use super::run::reap;
 
 /// The hidden subcommand that is a watchdog.
 pub const COMMAND: &str = "watchdog";
@@ -140,9 +141,8 @@ impl Drop for Watchdog {
     fn drop(&mut self) {
         drop(self.heart.take());
         // It may have something to bring back, and is not waited for here.
-        if let Some(mut child) = self.child.take() {
-            let reap = move || child.wait();
-            let _ = std::thread::Builder::new().name("reap".into()).spawn(reap);
+        if let Some(child) = self.child.take() {
+            reap(child);
         }
     }
 }
