@@ -63,7 +63,9 @@ fn make(
             check.as_ref(),
             &profile.secrets,
         )?),
-        FaultDriver::Process { which, act } => boxed(ProcessFault::new(which.clone(), act.clone())),
+        FaultDriver::Process { which, act } => {
+            boxed(ProcessFault::new(which.clone(), act.clone()).hiding(&profile.secrets))
+        }
         FaultDriver::Stress(stress) => boxed(StressFault::new(stress.clone(), fault.max)?),
         FaultDriver::Network(network) => boxed(NetworkFault::new(network.clone())),
     }))

@@ -1,7 +1,7 @@
 //! A process that was killed, there again: started by a program, or awaited from whoever else looks after it.
 
 use std::io;
-use std::process::{ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use xxhash_rust::xxh64::xxh64;
 use super::find;
 use super::tree::{self, Identity};
 use crate::fault::driver::{Done, FaultError};
-use crate::fault::hidden;
+use crate::fault::hidden::Hidden;
 use crate::fault::program::Line;
 use crate::fault::run::reap;
 use crate::fault::tool;
@@ -29,6 +29,9 @@ const SELDOM: Duration = Duration::from_millis(400);
 pub struct Restart {
     #[serde(flatten)]
     line: Line,
+    /// Kept out of its environment, whoever's that is.
+    #[serde(default, skip_serializing_if = "Hidden::is_empty")]
+    hidden: Hidden,
 }
 
 /// What was started, for as long as it is waited for.
@@ -41,17 +44,21 @@ struct Started {
 impl Restart {
     /// # Errors
     /// When there is no such program.
-    pub(super) fn new(line: &CommandLine) -> Result<Self, FaultError> {
+    pub(super) fn new(line: &CommandLine, hidden: &Hidden) -> Result<Self, FaultError> {
         tool::need("setsid")?;
         let line = Line::of(line)?;
         line.find("restart")?;
-        Ok(Self { line })
+        Ok(Self {
+            line,
+            hidden: hidden.clone(),
+        })
     }
 
     /// Starts it in a session of its own, its streams nowhere: it must outlive stormdeck and its terminal, and hold
     /// nothing of them.
     fn start(&self) -> Result<Started, FaultError> {
-        let mut command = self.line.command(&["setsid"], hidden::withhold_given)?;
+        let withhold = |command: &mut Command| self.hidden.withhold(command);
+        let mut command = self.line.command(&["setsid"], withhold)?;
         let child = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
