@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::pick::DirArgs;
 use super::{could_not, print, tell};
 use crate::engine::leftover;
-use crate::fault::recover::{Found, recover_telling};
+use crate::fault::recover::{Found, forget, recover_telling};
 use crate::session::dir::EXTENSION;
 
 /// What the exit code says, for the help.
@@ -41,7 +41,7 @@ pub fn run(args: &Args) -> ExitCode {
         .as_deref()
         .map(|name| name.trim_end_matches(EXTENSION));
     let found = if args.forget {
-        leftover::forget(&sessions.dir, only)
+        forget(&sessions.dir, only)
     } else {
         recover(&sessions.dir, only, args.patience)
     };

@@ -18,7 +18,7 @@ use super::window::{self, EngineError, Finished, Progress, Spec};
 use super::{leftover, logs, plan, prepare, process};
 use crate::fault::keeper::{Guard, Keeper, KeeperError};
 use crate::profile::Profile;
-use crate::session::dir::{EXTENSION, FindError, Sessions};
+use crate::session::dir::{self, EXTENSION, FindError, Sessions};
 use crate::session::{OpenError, Writer};
 
 /// What a window is to be made of.
@@ -124,7 +124,7 @@ impl Launch {
         };
         let session = writer.path().to_owned();
         if let Some(keeper) = &mut keeper {
-            keeper.begin(Guard::of(&session, self.program.clone()));
+            keeper.begin(guard(&session, self.program.clone()));
         }
         let log = logs::start(&session);
         let (calls, orders) = unbounded_channel();
@@ -183,5 +183,15 @@ impl Ready {
         let finished = window::run(self.spec, show);
         drop(self.server);
         finished
+    }
+}
+
+/// Who guards the faults of a session.
+fn guard(session: &Path, program: PathBuf) -> Guard {
+    Guard {
+        sessions: session.parent().map(Path::to_owned).unwrap_or_default(),
+        session: dir::name_of(session),
+        log: dir::log_of(session),
+        program,
     }
 }

@@ -4,7 +4,6 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::fault::journal;
 use crate::fault::recover::{self, Found, Outcome};
 
 /// How long a window that is about to begin tries to bring back what it finds.
@@ -58,34 +57,6 @@ pub fn clear_before_a_window(sessions: &Path) -> Result<Vec<String>, LeftoverErr
     } else {
         Err(StillBroken(broken.iter().map(sentence).collect()).into())
     }
-}
-
-/// Strikes out what is left, since a person brought it back.
-///
-/// # Errors
-/// When the journals cannot be read or written.
-pub fn forget(sessions: &Path, only: Option<&str>) -> io::Result<Found> {
-    let mut found = Found::default();
-    for leftover in journal::leftovers(sessions)? {
-        let session = leftover.session;
-        if only.is_some_and(|only| only != session) {
-            continue;
-        }
-        let Some(journal) = leftover.journal else {
-            found.in_charge.push(session);
-            continue;
-        };
-        for (number, entry) in journal.outstanding()? {
-            journal.strike(number)?;
-            found.outcomes.push(Outcome {
-                session: session.clone(),
-                fault: entry.map_or_else(|_| format!("number {number}"), |entry| entry.fault),
-                result: Ok("forgotten, as asked for".into()),
-            });
-        }
-        journal.take_words()?;
-    }
-    Ok(found)
 }
 
 /// What was found, one sentence each.

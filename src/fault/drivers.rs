@@ -43,9 +43,12 @@ fn make(
     Ok(Some(match &fault.driver {
         FaultDriver::Group { .. } => return Ok(None),
         FaultDriver::Proxy { .. } => return Ok(proxies.driver(index)),
-        FaultDriver::Toxiproxy { api, proxy, toxics } => {
-            boxed(Toxiproxy::new(profile, api, proxy, toxics))
-        }
+        FaultDriver::Toxiproxy {
+            api,
+            proxy,
+            ends,
+            toxics,
+        } => boxed(Toxiproxy::new(profile, api, proxy, ends.as_ref(), toxics)),
         FaultDriver::Http {
             inject,
             revert,
@@ -60,7 +63,9 @@ fn make(
             check.as_ref(),
             &profile.secrets,
         )?),
-        FaultDriver::Process { which, act } => boxed(ProcessFault::new(which.clone(), act.clone())),
+        FaultDriver::Process { which, act } => {
+            boxed(ProcessFault::new(which.clone(), act.clone()).hiding(&profile.secrets))
+        }
         FaultDriver::Stress(stress) => boxed(StressFault::new(stress.clone(), fault.max)?),
         FaultDriver::Network(network) => boxed(NetworkFault::new(network.clone())),
     }))

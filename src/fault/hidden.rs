@@ -10,7 +10,7 @@ use crate::profile::{Redactor, Secrets, secret_of_environment};
 pub(super) const GIVEN: &str = "STORMDECK_SECRETS";
 
 /// Keeps the secrets that this process was given for its ways back out of a program's environment.
-pub(super) fn withhold_given(command: &mut Command) {
+fn withhold_given(command: &mut Command) {
     let given = std::env::var(GIVEN).unwrap_or_default();
     for name in given.split(',').filter(|name| !name.is_empty()) {
         command.env_remove(name);

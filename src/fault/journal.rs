@@ -9,53 +9,25 @@
 //! The invariant: an entry that [`Journal::write`] returned for survives a crash of the process and of the machine, and it
 //! goes only when the fault is known to be back. It names secrets and never holds them.
 
+mod entry;
+
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
+use self::entry::{DONE, OUTSTANDING, numbered, put, read, read_entry};
+pub use self::entry::{Entry, Returned};
 use super::undo::Undo;
-use crate::session::dir::log_of;
 
 /// The folder in the directory of sessions.
 const FOLDER: &str = "outstanding";
 const LOCK: &str = "lock";
-const OUTSTANDING: &str = "json";
-const DONE: &str = "done";
-
-/// The version of an entry that is understood.
-const VERSION: u32 = 1;
 
 /// How often the lock is tried: whoever looks for leftovers holds it for a moment.
 const TRIES: u32 = 100;
 const AGAIN: Duration = Duration::from_millis(5);
-
-/// One outstanding fault.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Entry {
-    /// Version of this format: 1.
-    pub v: u32,
-    /// Name of the fault.
-    pub fault: String,
-    /// When it was written, µs since the Unix epoch.
-    pub wall: u64,
-    /// The way back.
-    pub undo: Undo,
-}
-
-/// A fault that was brought back after its engine was gone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Returned {
-    /// Name of the fault.
-    pub fault: String,
-    /// When, µs since the Unix epoch.
-    pub wall: u64,
-    /// What was said; may be empty.
-    pub said: String,
-}
 
 /// The outstanding faults of one window.
 #[derive(Debug)]
@@ -146,13 +118,6 @@ impl Journal {
         })
     }
 
-    /// The log of its session: `DIR/SESSION.log`.
-    pub fn log(&self) -> PathBuf {
-        let session = self.dir.file_name().unwrap_or_default();
-        let sessions = self.dir.ancestors().nth(2).unwrap_or(Path::new(""));
-        log_of(&sessions.join(session))
-    }
-
     /// Its folder.
     pub fn dir(&self) -> &Path {
         &self.dir
@@ -172,13 +137,8 @@ impl Journal {
     /// When the disk refuses; nothing is outstanding then.
     pub fn write(&mut self, fault: &str, undo: &Undo) -> io::Result<u64> {
         let number = self.next;
-        let entry = Entry {
-            v: VERSION,
-            fault: fault.to_owned(),
-            wall: wall(),
-            undo: undo.clone(),
-        };
-        self.put(&self.file(number, OUTSTANDING), &entry)?;
+        let entry = Entry::of(fault, undo);
+        put(&self.file(number, OUTSTANDING), &entry)?;
         self.next += 1;
         Ok(number)
     }
@@ -199,7 +159,7 @@ impl Journal {
     pub fn strike_with_word(&self, number: u64, returned: &Returned) -> io::Result<bool> {
         // Word first: a fault that is told twice is better than one that is gone without a word.
         let word = self.file(number, DONE);
-        let left = self.put(&word, returned);
+        let left = put(&word, returned);
         match self.strike(number) {
             // The engine, which only stood still, was faster.
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -246,22 +206,6 @@ impl Journal {
 
     fn file(&self, number: u64, extension: &str) -> PathBuf {
         self.dir.join(format!("{number}.{extension}"))
-    }
-
-    /// Puts a file there, whole or not at all, and makes it durable.
-    fn put(&self, path: &Path, content: &impl Serialize) -> io::Result<()> {
-        let unfinished = path.with_extension("new");
-        let mut file = OpenOptions::new()
-            .create(true)
-            .truncate(true)
-            .write(true)
-            .mode(0o600)
-            .open(&unfinished)?;
-        serde_json::to_writer(&mut file, content)?;
-        file.write_all(b"\n")?;
-        file.sync_all()?;
-        fs::rename(&unfinished, path)?;
-        File::open(&self.dir)?.sync_all()
     }
 }
 
@@ -322,52 +266,6 @@ pub fn leftovers(sessions: &Path) -> io::Result<Vec<Leftover>> {
     Ok(found)
 }
 
-/// The numbered files of a journal, by number.
-fn numbered(dir: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(dir)? {
-        let path = entry?.path();
-        let known = path
-            .extension()
-            .is_some_and(|it| it == OUTSTANDING || it == DONE);
-        let number = path
-            .file_stem()
-            .and_then(|stem| stem.to_str()?.parse().ok());
-        files.extend(number.filter(|_| known).map(|number| (number, path)));
-    }
-    files.sort();
-    Ok(files)
-}
-
-/// An entry of a version that is understood.
-fn read_entry(path: &Path) -> Result<Entry, String> {
-    #[derive(Deserialize)]
-    struct Version {
-        v: u32,
-    }
-    match read(path)? {
-        Version { v } if v > VERSION => Err(format!(
-            "`{}`: a newer stormdeck wrote it (version {v}): bring it back with that one",
-            path.display()
-        )),
-        Version { .. } => read(path),
-    }
-}
-
-fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T, String> {
-    let said = |error: &dyn std::fmt::Display| format!("`{}`: {error}", path.display());
-    let text = fs::read(path).map_err(|error| said(&error))?;
-    serde_json::from_slice(&text).map_err(|error| said(&error))
-}
-
-/// The wall clock, µs since the Unix epoch.
-pub(super) fn wall() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| {
-        u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -380,7 +278,6 @@ mod tests {
         let second = journal.write("kill", &Undo::WithEngine).unwrap();
         journal.strike(first).unwrap();
         let held = leftovers(dir.path()).unwrap();
-        assert_eq!(journal.log(), dir.path().join("a.log"));
         assert!(held[0].journal.is_none(), "somebody is in charge");
         drop(journal);
         let mut left = leftovers(dir.path()).unwrap();

@@ -16,7 +16,7 @@ mod task;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -81,6 +81,8 @@ pub struct Guard {
     pub sessions: PathBuf,
     /// Name of the session.
     pub session: String,
+    /// Where the watchdog logs to.
+    pub log: PathBuf,
     /// The stormdeck executable.
     pub program: PathBuf,
 }
@@ -280,17 +282,6 @@ impl Seen {
             fault: usize::MAX,
             at: Instant::now(),
             what: What::Unguarded(why),
-        }
-    }
-}
-
-impl Guard {
-    /// The guard of a session at this path.
-    pub fn of(session: &Path, program: PathBuf) -> Self {
-        Self {
-            sessions: session.parent().map(Path::to_owned).unwrap_or_default(),
-            session: crate::session::dir::name_of(session),
-            program,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A program of a fault, as it is written down in a way back and as it is run.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use super::said::{clean, quoted};
 use super::sealed::Sealed;
 use crate::profile::Redactor;
 use crate::profile::model::CommandLine;
-use crate::profile::units::format_duration;
+use crate::profile::secret::Text;
 
 /// The variable by which what an injection left running, and a revert under way, is found again.
 pub(super) const MARK: &str = "STORMDECK_FAULT";
@@ -26,11 +26,9 @@ pub(super) const MARK: &str = "STORMDECK_FAULT";
 /// The shell's statuses for a program that cannot be run, or is not there.
 const NOT_RUN: [i32; 2] = [126, 127];
 
-/// A program to run, complete in itself.
+/// What is run: a program and its arguments, or a line of shell, with its variables and its folder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Program {
-    /// The key of the profile: `revert`.
-    role: String,
+pub(super) struct Line {
     /// The program and its arguments; with `shell`, one line for `sh -c`.
     words: Vec<Sealed>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -39,8 +37,108 @@ pub struct Program {
     env: BTreeMap<String, Sealed>,
     /// Working directory, absolute: whoever reverts may be somewhere else.
     dir: PathBuf,
+}
+
+/// A program to run to its end, complete in itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Program {
+    /// The key of the profile: `revert`.
+    role: String,
+    #[serde(flatten)]
+    line: Line,
     /// Time limit, ms.
     limit: u64,
+}
+
+impl Line {
+    /// # Errors
+    /// When the working directory cannot be told.
+    pub fn of(line: &CommandLine) -> Result<Self, FaultError> {
+        let dir = line.dir.as_deref().unwrap_or(Path::new("."));
+        let dir = std::path::absolute(dir).map_err(|error| {
+            FaultError(format!("the working directory cannot be told: {error}"))
+        })?;
+        let env = line.env.iter();
+        Ok(Self {
+            words: line.words.iter().map(Sealed::from).collect(),
+            shell: line.shell,
+            env: env.map(|(k, v)| (k.clone(), Sealed::from(v))).collect(),
+            dir,
+        })
+    }
+
+    /// Its words, as they may be shown.
+    pub fn words(&self) -> Vec<&str> {
+        self.words.iter().map(Sealed::shown).collect()
+    }
+
+    /// As a person would write it, for a sentence; a script by what it is for.
+    fn shown(&self, role: &str) -> String {
+        let text = self.words().join(" ");
+        let text = text.trim();
+        if text.contains('\n') {
+            format!("the script `{role}`")
+        } else {
+            format!("`{text}`")
+        }
+    }
+
+    /// Makes sure, as far as that goes, that it could be run as this key of the profile.
+    ///
+    /// # Errors
+    /// When its directory or its file is not there. It blocks.
+    pub fn find(&self, role: &str) -> Result<(), FaultError> {
+        let fails = |why: &str| Err(cannot_run(&self.shown(role), why));
+        if !self.dir.is_dir() {
+            return fails(&format!("there is no folder {}", self.dir.display()));
+        }
+        let name = match self.words.first() {
+            Some(_) if self.shell => "sh".to_owned(),
+            Some(word) => word.open()?.reveal().to_owned(),
+            None => return Err(FaultError("there is no program to run".into())),
+        };
+        let path = match self.env.get("PATH") {
+            Some(own) => OsString::from(own.open()?.reveal()),
+            None => std::env::var_os("PATH").unwrap_or_default(),
+        };
+        if is_there(&name, &path, &self.dir) {
+            Ok(())
+        } else if name.contains('/') {
+            fails("there is no such program")
+        } else {
+            fails("there is no such program in PATH")
+        }
+    }
+
+    /// The command, `through` a program that runs others. `withhold` takes out of its environment what it is not to have;
+    /// its own variables come after that.
+    ///
+    /// # Errors
+    /// When a secret is not there any more.
+    pub fn command(
+        &self,
+        through: &[&str],
+        withhold: impl FnOnce(&mut Command),
+    ) -> Result<Command, FaultError> {
+        let opened = self.words.iter().map(Sealed::open);
+        let opened = opened.collect::<Result<Vec<_>, _>>()?;
+        let shell: &[&str] = if self.shell { &["sh", "-c"] } else { &[] };
+        let before = through.iter().chain(shell).copied();
+        let mut words = before.chain(opened.iter().map(Text::reveal));
+        let mut command = Command::new(words.next().unwrap_or_default());
+        command.args(words);
+        withhold(&mut command);
+        for (name, value) in &self.env {
+            command.env(name, value.open()?.reveal());
+        }
+        command.current_dir(&self.dir);
+        Ok(command)
+    }
+}
+
+/// That something, as it is shown, cannot be run.
+pub(super) fn cannot_run(shown: &str, why: &str) -> FaultError {
+    FaultError(format!("{shown} cannot be run: {why}"))
 }
 
 impl Program {
@@ -49,17 +147,9 @@ impl Program {
     /// # Errors
     /// When the working directory cannot be told.
     pub fn of(role: &str, line: &CommandLine) -> Result<Self, FaultError> {
-        let dir = line.dir.as_deref().unwrap_or(Path::new("."));
-        let dir = std::path::absolute(dir).map_err(|error| {
-            FaultError(format!("the working directory cannot be told: {error}"))
-        })?;
-        let env = line.env.iter();
         Ok(Self {
             role: role.to_owned(),
-            words: line.words.iter().map(Sealed::from).collect(),
-            shell: line.shell,
-            env: env.map(|(k, v)| (k.clone(), Sealed::from(v))).collect(),
-            dir,
+            line: Line::of(line)?,
             limit: line.timeout.as_millis() as u64,
         })
     }
@@ -69,16 +159,8 @@ impl Program {
         Duration::from_millis(self.limit)
     }
 
-    /// As a person would write it, for a sentence; a script by what it is for.
     fn shown(&self) -> String {
-        let words: Vec<&str> = self.words.iter().map(Sealed::shown).collect();
-        let text = words.join(" ");
-        let text = text.trim();
-        if text.contains('\n') {
-            format!("the script `{}`", self.role)
-        } else {
-            format!("`{text}`")
-        }
+        self.line.shown(&self.role)
     }
 
     /// Makes sure, as far as that goes, that it could be run.
@@ -86,60 +168,21 @@ impl Program {
     /// # Errors
     /// When its directory or its file is not there. It blocks.
     pub fn find(&self) -> Result<(), FaultError> {
-        if !self.dir.is_dir() {
-            return Err(self.fails(&format!("there is no folder {}", self.dir.display())));
-        }
-        let name = match self.words.first() {
-            Some(_) if self.shell => "sh".to_owned(),
-            Some(word) => word.open()?.reveal().to_owned(),
-            None => return Err(FaultError("there is no program to run".into())),
-        };
-        if name.contains('/') {
-            return if is_program(&self.dir.join(&name)) {
-                Ok(())
-            } else {
-                Err(self.fails("there is no such program"))
-            };
-        }
-        let path = match self.env.get("PATH") {
-            Some(own) => OsString::from(own.open()?.reveal()),
-            None => std::env::var_os("PATH").unwrap_or_default(),
-        };
-        if std::env::split_paths(&path).any(|folder| is_program(&self.dir.join(folder).join(&name)))
-        {
-            Ok(())
-        } else {
-            Err(self.fails("there is no such program in PATH"))
-        }
+        self.line.find(&self.role)
     }
 
     fn fails(&self, why: &str) -> FaultError {
-        FaultError(format!("{} cannot be run: {why}", self.shown()))
+        cannot_run(&self.shown(), why)
     }
 
     fn command(&self, mark: Option<&str>, hidden: &Hidden) -> Result<Command, FaultError> {
-        let mut command = Command::new("sh");
-        if self.shell {
-            command.arg("-c");
-        }
-        for (index, word) in self.words.iter().enumerate() {
-            let text = word.open()?;
-            if index == 0 && !self.shell {
-                command = Command::new(text.reveal());
-            } else {
-                command.arg(text.reveal());
-            }
-        }
-        hidden.withhold(&mut command);
-        for (name, value) in &self.env {
-            command.env(name, value.open()?.reveal());
-        }
+        let withhold = |command: &mut Command| hidden.withhold(command);
+        let mut command = self.line.command(&[], withhold)?;
         match mark {
             Some(mark) => command.env(MARK, mark),
             // A stormdeck that a fault of another one runs.
             None => command.env_remove(MARK),
         };
-        command.current_dir(&self.dir);
         Ok(command)
     }
 
@@ -167,14 +210,8 @@ impl Program {
     ) -> Result<String, FaultError> {
         let output = ended.map_err(|error| self.fails(&error.to_string()))?;
         let said = clean(&output.said, redactor);
-        let how = match output.end {
-            End::Exit(0) => return Ok(said),
-            End::Exit(status) => format!("ended with status {status}"),
-            End::Signal(signal) => format!("was ended by signal {signal}"),
-            End::Late => format!(
-                "did not end within {} and was killed",
-                format_duration(limit)
-            ),
+        let Some(how) = output.end.failure(limit) else {
+            return Ok(said);
         };
         let quote = match quoted(&said) {
             said if said.is_empty() => String::new(),
@@ -210,6 +247,14 @@ impl Program {
             (Err(error), false) => Found::Unknown(error.to_string()),
         }
     }
+}
+
+/// Whether there is a program of this name, or at this path, for whoever stands in this folder.
+pub(super) fn is_there(name: &str, path: &OsStr, dir: &Path) -> bool {
+    if name.contains('/') {
+        return is_program(&dir.join(name));
+    }
+    std::env::split_paths(path).any(|folder| is_program(&dir.join(folder).join(name)))
 }
 
 fn is_program(path: &Path) -> bool {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::driver::{Done, FaultError};
-use super::journal::{self, Entry, Journal, Returned};
+use super::journal::{self, Entry, Journal, Leftover, Returned};
 use super::undo::Undo;
 use crate::profile::units::format_duration;
 
@@ -73,16 +73,8 @@ pub async fn recover_telling(
     patience: Duration,
     tell: &dyn Fn(&str),
 ) -> std::io::Result<Found> {
-    let mut found = Found::default();
-    for leftover in journal::leftovers(sessions)? {
-        let session = leftover.session;
-        if only.is_some_and(|only| only != session) {
-            continue;
-        }
-        let Some(journal) = leftover.journal else {
-            found.in_charge.push(session);
-            continue;
-        };
+    let (journals, mut found) = left(sessions, only)?;
+    for (session, journal) in journals {
         let tell = |said: &str| tell(&format!("{session}: {said}"));
         let cleared = clear(&journal, patience, &tell).await?;
         let outcome = |fault, result| Outcome {
@@ -98,6 +90,45 @@ pub async fn recover_telling(
         found.outcomes.extend(untold);
     }
     Ok(found)
+}
+
+/// Strikes out what dead engines left, since a person brought it back; of one session only, if it is named.
+///
+/// # Errors
+/// When the journals cannot be read or written.
+pub fn forget(sessions: &Path, only: Option<&str>) -> std::io::Result<Found> {
+    let (journals, mut found) = left(sessions, only)?;
+    for (session, journal) in journals {
+        for (number, entry) in journal.outstanding()? {
+            journal.strike(number)?;
+            found.outcomes.push(Outcome {
+                session: session.clone(),
+                fault: entry.map_or_else(|_| unnamed(number), |entry| entry.fault),
+                result: Ok("forgotten, as asked for".into()),
+            });
+        }
+        journal.take_words()?;
+    }
+    Ok(found)
+}
+
+/// The journals that nobody is in charge of, by session, and word of the others; of one session only, if it is named.
+fn left(sessions: &Path, only: Option<&str>) -> std::io::Result<(Vec<(String, Journal)>, Found)> {
+    let mut found = Found::default();
+    let mut journals = Vec::new();
+    for Leftover { session, journal } in journal::leftovers(sessions)? {
+        match journal {
+            _ if only.is_some_and(|only| only != session) => {}
+            Some(journal) => journals.push((session, journal)),
+            None => found.in_charge.push(session),
+        }
+    }
+    Ok((journals, found))
+}
+
+/// A fault whose entry cannot be read.
+fn unnamed(number: u64) -> String {
+    format!("number {number}")
 }
 
 /// What became of an entry of a journal.
@@ -173,7 +204,7 @@ async fn one(
     };
     let entry = match entry {
         Ok(entry) => entry,
-        Err(why) => return still(format!("number {number}"), why),
+        Err(why) => return still(unnamed(number), why),
     };
     let is_struck = || !journal.holds(number);
     let said = match bring_back(&entry, patience, &is_struck, tell).await {
@@ -181,11 +212,7 @@ async fn one(
         Err(why) => return still(entry.fault, why),
     };
     let fault = entry.fault;
-    let returned = Returned {
-        fault: fault.clone(),
-        wall: journal::wall(),
-        said: said.clone(),
-    };
+    let returned = Returned::now(&fault, &said);
     let (said, word_left) = match journal.strike_with_word(number, &returned) {
         Ok(word_left) => (said, word_left),
         Err(error) => {

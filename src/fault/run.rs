@@ -6,24 +6,25 @@
 //!
 //! One that must not be ended half way, a revert, writes into a file that has no name instead: it outlives whoever started it,
 //! and no pipe breaks under it.
+//!
+//! One whose answer is read by us keeps it apart from its complaints, and whole. A server is only started, and reaped.
 
-use std::fs::File;
-use std::io::{self, PipeReader, PipeWriter, Read as _};
+mod heard;
+
+use std::io::{self, PipeReader, PipeWriter};
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::os::unix::fs::FileExt as _;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{MemfdFlags, OFlags, fcntl_setfl, memfd_create};
 use rustix::process::{
     Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_open, waitid,
 };
 use tokio::sync::oneshot;
 
-/// What is read of a program and kept, in bytes; more than is shown, so that no secret is cut where it begins.
-const KEPT: usize = 64 << 10;
+use self::heard::{KEPT, Said, Stream, WHOLE};
+use crate::profile::units::format_duration;
 
 /// From SIGTERM to SIGKILL.
 pub(super) const GRACE: Duration = Duration::from_secs(1);
@@ -53,6 +54,8 @@ pub(super) struct Output {
     pub end: End,
     /// The end of its standard output and error, as they came.
     pub said: Vec<u8>,
+    /// The end of its standard error, where that was kept apart.
+    pub complaint: Vec<u8>,
 }
 
 /// How a program ended.
@@ -64,6 +67,30 @@ pub(super) enum End {
     Signal(i32),
     /// At the time limit, by ours.
     Late,
+}
+
+impl End {
+    /// What there is to say of it, when it was not a success.
+    pub fn failure(self, limit: Duration) -> Option<String> {
+        Some(match self {
+            Self::Exit(0) => return None,
+            Self::Exit(status) => format!("ended with status {status}"),
+            Self::Signal(signal) => format!("was ended by signal {signal}"),
+            Self::Late => format!(
+                "did not end within {} and was killed",
+                format_duration(limit)
+            ),
+        })
+    }
+}
+
+/// What is heard of a program.
+#[derive(Debug, Clone, Copy)]
+enum Hearing {
+    /// The end of all that it says, in the order in which it came.
+    Together(Unheard),
+    /// Its answer, and what it complains of. It is ended when nobody waits any more.
+    Apart,
 }
 
 /// A program under way. Dropping it ends the program, or lets it go on, as it was started.
@@ -83,13 +110,22 @@ pub(super) fn start(
     limit: Duration,
     unheard: Unheard,
 ) -> io::Result<(Running, Gone)> {
+    begin(command, limit, Hearing::Together(unheard))
+}
+
+/// Likewise one whose answer is read.
+pub(super) fn ask(command: Command, limit: Duration) -> io::Result<Running> {
+    Ok(begin(command, limit, Hearing::Apart)?.0)
+}
+
+fn begin(command: Command, limit: Duration, hearing: Hearing) -> io::Result<(Running, Gone)> {
     let (gone_sender, gone) = oneshot::channel();
     let (answer_sender, answer) = oneshot::channel();
     let (given_up, waiting) = io::pipe()?;
     let attend = move || {
         let _gone = gone_sender;
         // Nobody is there to hear it when it was given up.
-        let _ = answer_sender.send(attend(command, limit, unheard, &given_up));
+        let _ = answer_sender.send(attend(command, limit, hearing, &given_up));
     };
     std::thread::Builder::new()
         .name("program".into())
@@ -113,9 +149,20 @@ impl Running {
             Err(_) => Ok(Output {
                 end: End::Late,
                 said: Vec::new(),
+                complaint: Vec::new(),
             }),
         }
     }
+}
+
+/// Waits on a thread of its own for the end of a program that goes on by itself, so that nothing is left of it then. How it
+/// ended may be asked for; nobody need.
+pub(super) fn reap(mut child: Child) -> oneshot::Receiver<io::Result<ExitStatus>> {
+    let (sender, ended) = oneshot::channel();
+    let reap = move || sender.send(child.wait());
+    // Without a thread it is reaped by the system, when this process ends.
+    let _ = std::thread::Builder::new().name("reap".into()).spawn(reap);
+    ended
 }
 
 /// Runs something that may block on a thread of its own.
@@ -135,25 +182,31 @@ pub(super) async fn aside<T: Send + 'static>(
 fn attend(
     mut command: Command,
     limit: Duration,
-    unheard: Unheard,
+    hearing: Hearing,
     given_up: &PipeReader,
 ) -> io::Result<Output> {
-    let (said, writer, given_up) = match unheard {
-        Unheard::Ends => {
-            let (said, writer) = Said::through_pipe()?;
-            (said, writer, Some(given_up))
+    let mut given_up = Some(given_up);
+    let (said, writer) = match hearing {
+        Hearing::Together(Unheard::GoesOn) => {
+            given_up = None;
+            Said::into_file()?
         }
-        Unheard::GoesOn => {
-            let (said, writer) = Said::into_file()?;
-            (said, writer, None)
+        Hearing::Together(Unheard::Ends) | Hearing::Apart => Said::through_pipe()?,
+    };
+    let (streams, complaints) = match hearing {
+        Hearing::Together(_) => (vec![Stream::of(said, KEPT)], writer.try_clone()?),
+        Hearing::Apart => {
+            let (complaint, complaints) = Said::through_pipe()?;
+            let streams = vec![Stream::of(said, WHOLE), Stream::of(complaint, KEPT)];
+            (streams, complaints)
         }
     };
     command
         .process_group(0)
         .stdin(Stdio::null())
-        .stdout(writer.try_clone()?)
-        .stderr(writer);
-    let mut attended = Attended::new(command.spawn()?, said);
+        .stdout(writer)
+        .stderr(complaints);
+    let mut attended = Attended::new(command.spawn()?, streams);
     // It holds the writing ends of the pipe.
     drop(command);
     let deadline = Instant::now() + limit;
@@ -169,82 +222,23 @@ fn attend(
     attended.finish(late)
 }
 
-/// Where what a program says is found.
-enum Said {
-    Pipe(PipeReader),
-    /// In memory and without a name, so that a full disk, which may be the very fault, fails no revert.
-    File(File),
-    /// Nothing more is said.
-    Over,
-}
-
-impl Said {
-    fn through_pipe() -> io::Result<(Self, OwnedFd)> {
-        let (pipe, writer) = io::pipe()?;
-        rustix::io::ioctl_fionbio(&pipe, true)?;
-        Ok((Self::Pipe(pipe), writer.into()))
-    }
-
-    fn into_file() -> io::Result<(Self, OwnedFd)> {
-        let writer = memfd_create("said", MemfdFlags::CLOEXEC)?;
-        // It is emptied while it is written.
-        fcntl_setfl(&writer, OFlags::APPEND)?;
-        Ok((Self::File(File::from(writer.try_clone()?)), writer))
-    }
-
-    /// What there is, as far as one read gives it.
-    fn read(&mut self, into: &mut Vec<u8>) {
-        let mut buffer = [0; 16 << 10];
-        let read = match self {
-            Self::Pipe(pipe) => pipe.read(&mut buffer),
-            Self::File(file) => return end_of(file, into),
-            Self::Over => return,
-        };
-        match read {
-            Ok(0) => *self = Self::Over,
-            Ok(read) => into.extend_from_slice(&buffer[..read]),
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
-                ) => {}
-            Err(_) => *self = Self::Over,
-        }
-    }
-}
-
-/// Moves the end of a file that is being appended to. What is written in that very moment may be lost.
-fn end_of(file: &File, into: &mut Vec<u8>) {
-    let Ok(length @ 1..) = file.metadata().map(|meta| meta.len()) else {
-        return;
-    };
-    let kept = length.min(KEPT as u64);
-    let mut end = vec![0; kept as usize];
-    let read = file.read_exact_at(&mut end, length - kept);
-    if read.is_ok() && file.set_len(0).is_ok() {
-        into.extend_from_slice(&end);
-    }
-}
-
-/// A child, and what it has said so far.
+/// A child, and what it says.
 struct Attended {
     child: Child,
     pid: Pid,
     /// Tells of its end, where the kernel has that.
     pidfd: Option<OwnedFd>,
-    source: Said,
-    said: Vec<u8>,
+    streams: Vec<Stream>,
 }
 
 impl Attended {
-    fn new(child: Child, source: Said) -> Self {
+    fn new(child: Child, streams: Vec<Stream>) -> Self {
         let pid = Pid::from_child(&child);
         Self {
             child,
             pid,
             pidfd: pidfd_open(pid, PidfdFlags::empty()).ok(),
-            source,
-            said: Vec::new(),
+            streams,
         }
     }
 
@@ -259,14 +253,16 @@ impl Attended {
     /// `given_up` is closed.
     fn wait(&mut self, given_up: Option<&PipeReader>, deadline: Instant) -> bool {
         let mut left = deadline.saturating_duration_since(Instant::now());
-        let mut fds = Vec::with_capacity(3);
+        let mut fds = Vec::with_capacity(4);
         if let Some(pipe) = given_up {
             fds.push(PollFd::new(pipe, PollFlags::empty()));
         }
-        match &self.source {
-            Said::Pipe(pipe) => fds.push(PollFd::new(pipe, PollFlags::IN)),
-            Said::File(_) => left = left.min(EMPTIED),
-            Said::Over => {}
+        for stream in &self.streams {
+            match &stream.source {
+                Said::Pipe(pipe) => fds.push(PollFd::new(pipe, PollFlags::IN)),
+                Said::File(_) => left = left.min(EMPTIED),
+                Said::Over => {}
+            }
         }
         match &self.pidfd {
             Some(pidfd) => fds.push(PollFd::from_borrowed_fd(pidfd.as_fd(), PollFlags::IN)),
@@ -278,16 +274,8 @@ impl Attended {
         if waited.is_err() {
             std::thread::sleep(left.min(SLICE));
         }
-        self.read();
+        self.streams.iter_mut().for_each(Stream::read);
         over
-    }
-
-    /// Reads what there is, once, so that a program that never stops talking does not keep this thread from the clock.
-    fn read(&mut self) {
-        self.source.read(&mut self.said);
-        if self.said.len() > 2 * KEPT {
-            self.said.drain(..self.said.len() - KEPT);
-        }
     }
 
     /// Ends it and its group: asks first.
@@ -306,15 +294,15 @@ impl Attended {
         let status = self.child.wait()?;
         self.pidfd = None;
         let deadline = Instant::now() + LINGER;
-        while matches!(self.source, Said::Pipe(_)) && Instant::now() < deadline {
+        let open = |stream: &Stream| stream.is_piped();
+        while self.streams.iter().any(open) && Instant::now() < deadline {
             self.wait(None, deadline);
         }
-        self.read();
-        let over = self.said.len().saturating_sub(KEPT);
-        self.said.drain(..over);
+        let mut heard = self.streams.into_iter().map(Stream::finish);
         Ok(Output {
             end: if late { End::Late } else { end(status) },
-            said: self.said,
+            said: heard.next().unwrap_or_default(),
+            complaint: heard.next().unwrap_or_default(),
         })
     }
 }

@@ -1,56 +1,50 @@
 //! `toxiproxy`: toxics that are put on a proxy of a Toxiproxy server, through its API.
 //!
-//! The proxy exists, and traffic is on it: it is never switched off to put toxics on, which would cut every connection and
+//! A proxy that exists has traffic on it: it is never switched off to put toxics on, which would cut every connection and
 //! be a fault that nobody asked for. Toxics come one after the other instead, within milliseconds. Their names are ours
 //! and never used again, so the way back removes these and no others, whoever else works on the proxy.
+//!
+//! A proxy that does not exist, and of which the profile says `listen` and `upstream`, is there while the fault is on. It
+//! is created disabled, gets its toxics and is enabled then, so that no client meets half of them.
 
 mod api;
+mod way;
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep};
 
-use self::api::{Api, Listed, Place};
+use self::api::{Api, Listed, Place, State};
+pub use self::way::Way;
 use super::driver::{Doing, Done, Driver, FaultError, Proof};
 use super::hidden::Hidden;
 use super::sealed::Sealed;
 use super::undo::Undo;
 use crate::profile::Profile;
-use crate::profile::model::{Toxic, ToxicKind};
+use crate::profile::model::{Ends, Toxic, ToxicKind};
 use crate::profile::secret::Text;
 
 /// What the names of our toxics begin with.
 const PREFIX: &str = "stormdeck";
 
-/// The limit on a way back: removing a `reset_peer` blocks the whole API for seconds.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// From one try to the next on the way back.
-const PAUSE: Duration = Duration::from_millis(250);
-
 /// Toxics on a proxy of a Toxiproxy server.
 pub struct Toxiproxy {
     at: Place,
+    ends: Option<Ends>,
     toxics: Vec<Toxic>,
-}
-
-/// The way back.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Way {
-    at: Place,
-    /// The toxics that are ours, by name.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    ours: Vec<String>,
-    /// Whether the proxy was enabled.
-    enabled: bool,
 }
 
 impl Toxiproxy {
     /// From a profile.
-    pub fn new(profile: &Profile, api: &Text, proxy: &str, toxics: &[Toxic]) -> Self {
+    pub fn new(
+        profile: &Profile,
+        api: &Text,
+        proxy: &str,
+        ends: Option<&Ends>,
+        toxics: &[Toxic],
+    ) -> Self {
         Self {
+            ends: ends.cloned(),
             at: Place {
                 api: Sealed::from(api),
                 proxy: proxy.to_owned(),
@@ -63,17 +57,58 @@ impl Toxiproxy {
 
     async fn look_first(&self) -> Result<Undo, FaultError> {
         let api = Api::of(&self.at)?;
-        let state = api.state().await?;
-        if !state.enabled {
-            return Err(api.wrong("the proxy is disabled already: no fault could show on it"));
-        }
+        let made = match &self.ends {
+            None => {
+                self.fits(&api, &api.state().await?)?;
+                None
+            }
+            Some(ends) => match api.find().await? {
+                Some(state) => {
+                    self.fits(&api, &state)?;
+                    None
+                }
+                None if self.is_down() => {
+                    return Err(api.wrong(
+                        "the server has no proxy of this name, so nobody would notice that it is down",
+                    ));
+                }
+                None => Some(ends.clone()),
+            },
+        };
         let run = rand::random::<u32>();
         let names = (0..self.listed(&[]).len()).map(|n| format!("{PREFIX}_{run:08x}_{n}"));
         Ok(Undo::Toxiproxy(Box::new(Way {
             at: self.at.clone(),
             ours: names.collect(),
-            enabled: state.enabled,
+            enabled: made.is_none(),
+            made,
         })))
+    }
+
+    /// Whether a fault can be made of a proxy that is there.
+    fn fits(&self, api: &Api<'_>, state: &State) -> Result<(), FaultError> {
+        if let Some(ends) = &self.ends
+            && !way::agree(ends, &state.ends)
+        {
+            let (Ends { listen, upstream }, is) = (ends, &state.ends);
+            return Err(api.wrong(&format!(
+                "it is there already and leads from {} to {}, not from {listen} to {upstream} as the profile says",
+                is.listen, is.upstream
+            )));
+        }
+        if !state.enabled {
+            return Err(api.wrong("the proxy is disabled already: no fault could show on it"));
+        }
+        Ok(())
+    }
+
+    /// Creates the proxy, unless an earlier try has.
+    async fn make(&self, api: &Api<'_>, way: &Way, ends: &Ends) -> Result<(), FaultError> {
+        match api.find().await? {
+            None => api.create(ends).await,
+            Some(state) if way.is_made(&state) => Ok(()),
+            Some(_) => Err(api.wrong("somebody else has created it meanwhile")),
+        }
     }
 
     /// Its toxics as the API takes them, under these names; `down` is none.
@@ -111,11 +146,16 @@ impl Toxiproxy {
     async fn break_it(&self, way: &Way) -> Result<Done, FaultError> {
         let api = Api::of(&way.at)?;
         let toxics = self.listed(&way.ours);
+        if let Some(ends) = &way.made {
+            self.make(&api, way, ends).await?;
+        }
         for toxic in &toxics {
             api.put(toxic).await?;
         }
         if self.is_down() {
             api.enable(false).await?;
+        } else if way.made.is_some() {
+            api.enable(true).await?;
         }
         let state = api.state().await?;
         if let Some(lost) = toxics.iter().find(|toxic| !state.toxics.contains(toxic)) {
@@ -175,51 +215,6 @@ impl Driver for Toxiproxy {
             };
             self.break_it(way).await
         })
-    }
-}
-
-impl Way {
-    /// Removes what is ours, enables the proxy if it was, and reads back that it is so. A request that comes to nothing
-    /// is made again: the server may do what it was asked although nobody waits any more.
-    pub(super) async fn revert(&self) -> Result<Done, FaultError> {
-        let api = Api::of(&self.at)?;
-        let end = Instant::now() + PATIENCE;
-        loop {
-            let why = match self.once(&api).await {
-                Ok(Some(said)) => {
-                    let proof = Proof::Seen;
-                    return Ok(Done { proof, said });
-                }
-                Ok(None) => api.wrong("what was removed is there again"),
-                Err(error) => error,
-            };
-            if Instant::now() >= end {
-                return Err(why);
-            }
-            sleep(PAUSE).await;
-        }
-    }
-
-    /// What there is to say when it is as it was; nothing when it is not.
-    async fn once(&self, api: &Api<'_>) -> Result<Option<String>, FaultError> {
-        let Some(before) = api.find().await? else {
-            let proxy = &self.at.proxy;
-            let said = format!("the server has no proxy `{proxy}` any more, and no toxic of it");
-            return Ok(Some(said));
-        };
-        for toxic in before.toxics.iter().filter(|toxic| self.is_ours(toxic)) {
-            api.remove(&toxic.name).await?;
-        }
-        if before.enabled != self.enabled {
-            api.enable(self.enabled).await?;
-        }
-        let after = api.state().await?;
-        let clean = !after.toxics.iter().any(|toxic| self.is_ours(toxic));
-        Ok((clean && after.enabled == self.enabled).then(String::new))
-    }
-
-    fn is_ours(&self, toxic: &Listed) -> bool {
-        self.ours.contains(&toxic.name)
     }
 }
 

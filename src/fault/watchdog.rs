@@ -17,6 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::hidden;
 use super::journal::Journal;
 use super::recover::{self, Cleared};
+use super::run::reap;
 
 /// The hidden subcommand that is a watchdog.
 pub const COMMAND: &str = "watchdog";
@@ -55,13 +56,14 @@ pub struct Watchdog {
 impl Watchdog {
     /// Starts one over a journal and waits until it is on guard, some milliseconds, at most 5 s.
     ///
-    /// `program` is the stormdeck executable; `secrets` become variables of its environment, for ways back that need them.
+    /// `program` is the stormdeck executable, which logs to `log`; `secrets` become variables of its environment, for ways back that need them.
     ///
     /// # Errors
     /// When it does not start, or says why it cannot guard.
     pub fn start<'s>(
         program: &Path,
         journal: &Journal,
+        log: &Path,
         secrets: impl IntoIterator<Item = (&'s str, &'s str)>,
     ) -> io::Result<Self> {
         let secrets: Vec<_> = secrets.into_iter().collect();
@@ -69,7 +71,7 @@ impl Watchdog {
         let mut child = Command::new(program)
             .arg(COMMAND)
             .arg(journal.dir())
-            .arg(journal.log())
+            .arg(log)
             .envs(secrets)
             .env(hidden::GIVEN, names.join(","))
             .stdin(Stdio::piped())
@@ -139,9 +141,8 @@ impl Drop for Watchdog {
     fn drop(&mut self) {
         drop(self.heart.take());
         // It may have something to bring back, and is not waited for here.
-        if let Some(mut child) = self.child.take() {
-            let reap = move || child.wait();
-            let _ = std::thread::Builder::new().name("reap".into()).spawn(reap);
+        if let Some(child) = self.child.take() {
+            reap(child);
         }
     }
 }

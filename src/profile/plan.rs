@@ -361,7 +361,11 @@ fn hosts(profile: &Profile) -> Vec<String> {
             FaultDriver::Proxy {
                 listen, upstream, ..
             } => hosts.extend([listen.clone(), upstream.clone()]),
-            FaultDriver::Toxiproxy { api, .. } => hosts.extend(host(api)),
+            FaultDriver::Toxiproxy { api, ends, .. } => {
+                hosts.extend(host(api));
+                let ends = ends.iter();
+                hosts.extend(ends.flat_map(|ends| [ends.listen.clone(), ends.upstream.clone()]));
+            }
             FaultDriver::Http {
                 inject,
                 revert,

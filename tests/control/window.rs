@@ -261,7 +261,9 @@ pub fn signal(pid: i32, name: &str) {
 pub fn is_alive(pid: i32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let state = stat.rsplit_once(')').map(|(_, rest)| rest.trim_start());
-    state.is_some_and(|state| !state.starts_with('Z'))
+    // Its first thread may be gone before the others, which still hold its files and their locks.
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
+    state.is_some_and(|state| !state.starts_with('Z') || threads > 1)
 }
 
 /// What a command said, and its exit code.

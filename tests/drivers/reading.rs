@@ -160,6 +160,49 @@ fn mistakes_about_a_toxiproxy_are_told() {
     a fault needs `toxics`
     `127.0.0.1:8474` is not a URL
     ");
+    let between = |ends: &str| {
+        let at = "api = \"http://127.0.0.1:8474\", proxy = \"db\"";
+        mistakes(&format!(
+            "toxiproxy = {{ {at}, {ends} }}\ntoxics = [{{ latency = \"1ms\" }}]"
+        ))
+    };
+    let said = [
+        r#"listen = "127.0.0.1:1""#,
+        r#"upstream = "127.0.0.1:1""#,
+        r#"listen = "toxics:1", upstream = "prod.example.com:1""#,
+        r#"listen = "127.0.0.1:0", upstream = "127.0.0.1:0""#,
+        r#"listen = "127.0.0.1:1", upstream = "localhost:1""#,
+        r#"listen = "127.0.0.1", upstream = 1"#,
+    ]
+    .map(between);
+    insta::assert_snapshot!(said.join("\n"), @r"
+    `listen` without `upstream`: a proxy that is to be created needs both
+    `upstream` without `listen`: a proxy that is to be created needs both
+    `toxics:1` is not an address of the Toxiproxy's machine
+    `prod.example.com` is not allowed: load and faults go to loopback and `allow_hosts` only
+    a proxy on port 0 would listen where nobody looks for it; name a port
+    nothing listens on port 0
+    this proxy would forward to itself
+    `127.0.0.1` is not an address; write it like `127.0.0.1:8080`
+    `upstream` must be a string
+    ");
+}
+
+#[test]
+fn a_toxiproxy_may_be_told_between_what_to_create_a_proxy() {
+    let fault = r#"
+toxiproxy = { api = "http://127.0.0.1:8474", proxy = "db", listen = "0.0.0.0:15432", upstream = "[::1]:5432" }
+toxics = [{ latency = "1ms" }]
+"#;
+    let profile = read(fault).unwrap();
+    let FaultDriver::Toxiproxy { ends, .. } = &profile.faults[0].driver else {
+        panic!("{profile:?}")
+    };
+    let ends = ends.as_ref().unwrap();
+    assert_eq!(
+        (&ends.listen[..], &ends.upstream[..]),
+        ("0.0.0.0:15432", "[::1]:5432")
+    );
 }
 
 #[test]

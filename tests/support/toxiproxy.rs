@@ -26,6 +26,8 @@ struct State {
     proxies: BTreeMap<String, Value>,
     /// How long removing a `reset_peer` holds up everything.
     block: Duration,
+    /// So many changes are still made; the next is made as well or is not, and it and all that follow are refused.
+    trouble: Option<(usize, bool)>,
 }
 
 /// Status, and body.
@@ -37,10 +39,7 @@ fn refused(status: u16, error: &str) -> Answer {
 
 impl Toxiproxy {
     pub fn start() -> Self {
-        let db = json!({
-            "name": "db", "listen": "127.0.0.1:15432", "upstream": "127.0.0.1:5432",
-            "enabled": true, "toxics": [],
-        });
+        let db = proxy("db", "127.0.0.1:15432", "127.0.0.1:5432", true);
         let state = Arc::new(Mutex::new(State {
             proxies: BTreeMap::from([("db".into(), db)]),
             ..State::default()
@@ -55,7 +54,7 @@ impl Toxiproxy {
             }
             // One lock for everything, as in the original: who removes a `reset_peer` holds up all others.
             let mut state = kept.lock().unwrap();
-            let (status, body) = state.answer(asked);
+            let (status, body) = state.answer_or_fail(asked);
             let kind = if status < 400 {
                 "application/json"
             } else {
@@ -76,6 +75,33 @@ impl Toxiproxy {
         self.state.lock().unwrap().block = time;
     }
 
+    /// So many changes are still made. The next is `made` or not, but refused in any case, as are those that follow.
+    pub fn trouble(&self, after: usize, made: bool) {
+        self.state.lock().unwrap().trouble = Some((after, made));
+    }
+
+    /// No trouble any more.
+    pub fn heal(&self) {
+        self.state.lock().unwrap().trouble = None;
+    }
+
+    /// All proxies, by name.
+    pub fn proxies(&self) -> Value {
+        json!(self.state.lock().unwrap().proxies)
+    }
+
+    /// Somebody else creates a proxy, or replaces one.
+    pub fn create(&self, name: &str, listen: &str, upstream: &str) {
+        let proxy = proxy(name, listen, upstream, true);
+        let mut state = self.state.lock().unwrap();
+        state.proxies.insert(name.into(), proxy);
+    }
+
+    /// Somebody else changes a proxy.
+    pub fn change_one(&self, name: &str, change: impl FnOnce(&mut Value)) {
+        change(self.state.lock().unwrap().proxies.get_mut(name).unwrap());
+    }
+
     /// The proxy `db`.
     pub fn db(&self) -> Value {
         self.state.lock().unwrap().proxies["db"].clone()
@@ -83,7 +109,7 @@ impl Toxiproxy {
 
     /// Somebody else changes `db`.
     pub fn change(&self, change: impl FnOnce(&mut Value)) {
-        change(self.state.lock().unwrap().proxies.get_mut("db").unwrap());
+        self.change_one("db", change);
     }
 
     /// Somebody else deletes `db`.
@@ -97,7 +123,81 @@ fn text(status: u16, body: &str, kind: &str) -> String {
     format!("HTTP/1.1 {status} X\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n{body}")
 }
 
+fn proxy(name: &str, listen: &str, upstream: &str, enabled: bool) -> Value {
+    json!({ "name": name, "listen": listen, "upstream": upstream, "enabled": enabled, "toxics": [] })
+}
+
 impl State {
+    fn answer_or_fail(&mut self, asked: &Asked) -> Answer {
+        let change = !asked.line.starts_with("GET ");
+        match &mut self.trouble {
+            Some((0, made)) if change => {
+                if std::mem::take(made) {
+                    self.answer(asked);
+                }
+                refused(500, "out of order")
+            }
+            Some((left, _)) if change => {
+                *left -= 1;
+                self.answer(asked)
+            }
+            _ => self.answer(asked),
+        }
+    }
+
+    /// What listening there comes to: the address, or why not.
+    fn listen(&self, name: &str, listen: &str) -> Result<String, Answer> {
+        let address = listen.replace("localhost", "127.0.0.1");
+        let taken = |(other, proxy): (&String, &Value)| {
+            other != name && proxy["enabled"] == true && proxy["listen"] == address.as_str()
+        };
+        if self.proxies.iter().any(taken) {
+            let why = format!("listen tcp {address}: bind: address already in use");
+            return Err(refused(500, &why));
+        }
+        Ok(address)
+    }
+
+    fn create(&mut self, body: &Value) -> Answer {
+        let text = |key: &str| body[key].as_str().unwrap_or_default();
+        let (name, listen, upstream) = (text("name"), text("listen"), text("upstream"));
+        for (key, value) in [("name", name), ("upstream", upstream)] {
+            if value.is_empty() {
+                return refused(400, &format!("missing required field: {key}"));
+            }
+        }
+        if self.proxies.contains_key(name) {
+            return refused(409, "proxy already exists");
+        }
+        let enabled = body["enabled"].as_bool().unwrap_or(true);
+        let listen = match enabled.then(|| self.listen(name, listen)) {
+            Some(Err(refused)) => return refused,
+            Some(Ok(address)) => address,
+            None => listen.to_owned(),
+        };
+        let proxy = proxy(name, &listen, upstream, enabled);
+        self.proxies.insert(name.to_owned(), proxy.clone());
+        (201, proxy)
+    }
+
+    /// Changes a proxy. It starts to listen when it is enabled, and tells from then on where it really does.
+    fn update(&mut self, name: &str, body: &Value) -> Answer {
+        let mut proxy = self.proxies[name].clone();
+        for key in ["enabled", "listen", "upstream"] {
+            if let Some(value) = body.get(key) {
+                proxy[key] = value.clone();
+            }
+        }
+        if proxy["enabled"] == true {
+            match self.listen(name, proxy["listen"].as_str().unwrap()) {
+                Ok(address) => proxy["listen"] = address.into(),
+                Err(refused) => return refused,
+            }
+        }
+        self.proxies.insert(name.to_owned(), proxy.clone());
+        (200, proxy)
+    }
+
     fn answer(&mut self, asked: &Asked) -> Answer {
         let method = asked.line.split(' ').next().unwrap();
         let path = asked.path().trim_start_matches('/');
@@ -107,6 +207,7 @@ impl State {
         let body: Value = serde_json::from_str(&asked.body).unwrap_or(Value::Null);
         match (method, &path.split('/').collect::<Vec<_>>()[..]) {
             ("GET", ["proxies"]) => (200, json!(self.proxies)),
+            ("POST", ["proxies"]) => self.create(&body),
             (_, ["proxies", name, rest @ ..]) => {
                 let block = self.block;
                 let Some(proxy) = self.proxies.get_mut(*name) else {
@@ -114,13 +215,10 @@ impl State {
                 };
                 match (method, rest) {
                     ("GET", []) => (200, proxy.clone()),
-                    ("POST", []) => {
-                        for key in ["enabled", "listen", "upstream"] {
-                            if let Some(value) = body.get(key) {
-                                proxy[key] = value.clone();
-                            }
-                        }
-                        (200, proxy.clone())
+                    ("POST", []) => self.update(name, &body),
+                    ("DELETE", []) => {
+                        self.proxies.remove(*name);
+                        (204, Value::Null)
                     }
                     (_, ["toxics", rest @ ..]) => toxics(method, rest, proxy, &body, block),
                     _ => refused(405, "method not allowed"),

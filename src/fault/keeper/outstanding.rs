@@ -45,7 +45,8 @@ impl Outstanding {
         };
         let number = journal.write(name, undo)?;
         if self.post.is_empty() {
-            match Watchdog::start(&self.guard.program, journal, self.secrets.pairs()) {
+            let Guard { program, log, .. } = &self.guard;
+            match Watchdog::start(program, journal, log, self.secrets.pairs()) {
                 Ok(watchdog) => self.post.man(watchdog),
                 Err(error) => {
                     journal.strike(number)?;

@@ -19,7 +19,9 @@ use self::cgroup::Quota;
 use self::restart::{Killed, Restart};
 pub use self::tree::Identity;
 use super::driver::{Doing, Done, Driver, FaultError};
+use super::hidden::Hidden;
 use super::undo::Undo;
+use crate::profile::Secrets;
 use crate::profile::model::{ProcessAct, Which};
 
 /// A fault on a process.
@@ -27,6 +29,7 @@ use crate::profile::model::{ProcessAct, Which};
 pub struct ProcessFault {
     which: Which,
     act: ProcessAct,
+    hidden: Hidden,
 }
 
 /// The way back.
@@ -68,7 +71,18 @@ pub enum ProcessUndo {
 impl ProcessFault {
     /// A fault on the process that is found by `which`.
     pub fn new(which: Which, act: ProcessAct) -> Self {
-        Self { which, act }
+        Self {
+            which,
+            act,
+            hidden: Hidden::default(),
+        }
+    }
+
+    /// Keeps these secrets from what starts a process again, unless its own variables hold them.
+    #[must_use]
+    pub fn hiding(mut self, secrets: &Secrets) -> Self {
+        self.hidden = Hidden::from(secrets);
+        self
     }
 
     async fn way_back(&self) -> Result<Undo, FaultError> {
@@ -84,7 +98,10 @@ impl ProcessFault {
                 descendants: tree::running(root).await?.split_off(1),
                 line: restart::hash_of_line(root),
                 which: wherever_one_stands(&self.which)?,
-                restart: restart.as_ref().map(Restart::new).transpose()?,
+                restart: restart
+                    .as_ref()
+                    .map(|line| Restart::new(line, &self.hidden))
+                    .transpose()?,
                 within: *within,
             },
             ProcessAct::Cpu { share } => ProcessUndo::Cpu {

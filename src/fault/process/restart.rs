@@ -1,21 +1,21 @@
 //! A process that was killed, there again: started by a program, or awaited from whoever else looks after it.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::process::Stdio;
+use std::io;
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
-use tokio::process::{Child, Command};
+use tokio::sync::oneshot;
 use xxhash_rust::xxh64::xxh64;
 
 use super::find;
 use super::tree::{self, Identity};
 use crate::fault::driver::{Done, FaultError};
-use crate::fault::hidden;
-use crate::fault::sealed::Sealed;
+use crate::fault::hidden::Hidden;
+use crate::fault::program::Line;
+use crate::fault::run::reap;
 use crate::fault::tool;
 use crate::profile::model::{CommandLine, Which};
 
@@ -27,67 +27,54 @@ const SELDOM: Duration = Duration::from_millis(400);
 /// A program that starts the process again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Restart {
-    words: Vec<Sealed>,
-    shell: bool,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    env: BTreeMap<String, Sealed>,
-    dir: Option<PathBuf>,
+    #[serde(flatten)]
+    line: Line,
+    /// Kept out of its environment, whoever's that is.
+    #[serde(default, skip_serializing_if = "Hidden::is_empty")]
+    hidden: Hidden,
+}
+
+/// What was started, for as long as it is waited for.
+struct Started {
+    /// Nothing when it has ended already.
+    process: Option<Identity>,
+    ended: oneshot::Receiver<io::Result<ExitStatus>>,
 }
 
 impl Restart {
     /// # Errors
     /// When there is no such program.
-    pub(super) fn new(line: &CommandLine) -> Result<Self, FaultError> {
+    pub(super) fn new(line: &CommandLine, hidden: &Hidden) -> Result<Self, FaultError> {
         tool::need("setsid")?;
-        if !line.shell
-            && let Some(program) = line.words.first()
-        {
-            tool::need(program.reveal())?;
-        }
+        let line = Line::of(line)?;
+        line.find("restart")?;
         Ok(Self {
-            words: line.words.iter().map(Sealed::from).collect(),
-            shell: line.shell,
-            env: line
-                .env
-                .iter()
-                .map(|(name, value)| (name.clone(), Sealed::from(value)))
-                .collect(),
-            // Whoever takes the way back may stand elsewhere.
-            dir: Some(match &line.dir {
-                Some(dir) => std::path::absolute(dir).map_err(FaultError::of)?,
-                None => std::env::current_dir().map_err(FaultError::of)?,
-            }),
+            line,
+            hidden: hidden.clone(),
         })
     }
 
     /// Starts it in a session of its own, its streams nowhere: it must outlive stormdeck and its terminal, and hold
     /// nothing of them.
-    fn start(&self) -> Result<Child, FaultError> {
-        let mut command = Command::new("setsid");
-        if self.shell {
-            command.args(["sh", "-c"]);
-        }
-        for word in &self.words {
-            command.arg(word.open()?.reveal());
-        }
-        hidden::withhold_given(command.as_std_mut());
-        for (name, value) in &self.env {
-            command.env(name, value.open()?.reveal());
-        }
-        if let Some(dir) = &self.dir {
-            command.current_dir(dir);
-        }
-        command
+    fn start(&self) -> Result<Started, FaultError> {
+        let withhold = |command: &mut Command| self.hidden.withhold(command);
+        let mut command = self.line.command(&["setsid"], withhold)?;
+        let child = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .map_err(|error| FaultError(format!("{} cannot be started: {error}", self.shown())))
+            .map_err(|error| FaultError(format!("{} cannot be started: {error}", self.shown())))?;
+        Ok(Started {
+            // Before it can be reaped, and its number be given to another.
+            process: Identity::of(child.id().cast_signed()),
+            ended: reap(child),
+        })
     }
 
     fn shown(&self) -> String {
-        let name = self.words.first().map_or("", Sealed::shown);
-        format!("`{name}`")
+        let words = self.line.words();
+        format!("`{}`", words.first().unwrap_or(&""))
     }
 }
 
@@ -123,9 +110,8 @@ fn is_only_the_starter(
     if started != Some(found) || hash_of_line(found) == killed.line {
         return false;
     }
-    let words: Vec<&str> = restart.words.iter().map(Sealed::shown).collect();
     let line = find::command_line(found.pid).unwrap_or_default();
-    line.ends_with(&words.join(" "))
+    line.ends_with(&restart.line.words().join(" "))
 }
 
 /// What was started in the place of a killed process: the way back may be taken again while that is still on its way.
@@ -176,7 +162,7 @@ async fn start_and_find(
 ) -> Result<Done, FaultError> {
     let killed = blow.process;
     let begun = Instant::now();
-    let mut child: Option<Child> = None;
+    let mut child: Option<Started> = None;
     let mut started = already_started(killed);
     let mut pause = LOOK;
     loop {
@@ -193,14 +179,14 @@ async fn start_and_find(
         match (&mut child, restart) {
             (None, Some(restart)) if !started.is_some_and(Identity::lives) => {
                 let new = restart.start()?;
-                started = new.id().and_then(|pid| Identity::of(pid.cast_signed()));
+                started = new.process;
                 if let Some(started) = started {
                     note_started(killed, started);
                 }
                 child = Some(new);
             }
             (Some(running), Some(restart)) => {
-                if let Ok(Some(status)) = running.try_wait()
+                if let Ok(Ok(status)) = running.ended.try_recv()
                     && !status.success()
                 {
                     let shown = restart.shown();

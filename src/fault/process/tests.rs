@@ -224,6 +224,54 @@ async fn a_way_back_that_is_taken_again_starts_no_second_copy() {
 }
 
 #[tokio::test]
+async fn what_is_started_again_gets_no_secret_but_those_of_its_own_variables() {
+    let dir = tempfile::tempdir().unwrap();
+    let (pid, env) = (dir.path().join("pid"), dir.path().join("env"));
+    let family = Family::start("secrets-48127");
+    std::fs::write(&pid, family.pid().to_string()).unwrap();
+    let script = format!(
+        "env > {}; echo $$ > {1}.new; mv {1}.new {1}; exec sleep 300",
+        env.display(),
+        pid.display()
+    );
+    let text = crate::profile::secret::Text::plain;
+    let restart = crate::profile::model::CommandLine {
+        words: ["sh", "-c", &script].map(text).to_vec(),
+        env: [("OWN".to_owned(), text("it"))].into(),
+        ..Default::default()
+    };
+    let act = ProcessAct::Kill {
+        restart: Some(restart),
+        within: Duration::from_secs(20),
+    };
+    // A variable that a process of a test has.
+    let secret = "CARGO_PKG_NAME";
+    let mut secrets = Secrets::default();
+    secrets.insert(secret, std::env::var(secret).unwrap());
+    let fault = ProcessFault::new(Which::PidFile(pid.clone()), act).hiding(&secrets);
+    let undo = fault.prepare().await.unwrap();
+    fault.inject(&undo).await.unwrap();
+    reread(&undo).revert().await.unwrap();
+    let env = std::fs::read_to_string(env).unwrap();
+    assert!(env.contains("OWN=it") && env.contains("PATH="), "{env}");
+    assert!(!env.contains(secret), "{env}");
+    let second = find::one(&Which::PidFile(pid)).await.unwrap();
+    second.signal(rustix::process::Signal::KILL).unwrap();
+}
+
+#[test]
+fn a_way_back_of_an_earlier_version_is_still_read() {
+    let old = r#"{"act":"kill","root":{"pid":7,"start":9},"line":1,"which":{"port":80},
+        "restart":{"words":["a","b"],"shell":false,"dir":"/srv"},"within":{"secs":1,"nanos":0}}"#;
+    let undo: ProcessUndo = serde_json::from_str(old).unwrap();
+    let again = serde_json::to_value(&undo).unwrap();
+    assert_eq!(
+        again["restart"],
+        serde_json::json!({ "words": ["a", "b"], "dir": "/srv" })
+    );
+}
+
+#[tokio::test]
 async fn nobody_is_left_standing_still_when_a_blow_fell_on_some_only() {
     let family = Family::start("half-48127");
     let act = ProcessAct::Kill {

@@ -11,6 +11,7 @@ use crate::fault::ask::{Answer, Asker};
 use crate::fault::driver::FaultError;
 use crate::fault::hidden::Hidden;
 use crate::fault::sealed::Sealed;
+use crate::profile::model::Ends;
 use crate::profile::secret::Text;
 
 /// The limit on one exchange.
@@ -32,6 +33,8 @@ pub(super) struct Place {
 #[derive(Debug, Deserialize)]
 pub(super) struct State {
     pub enabled: bool,
+    #[serde(flatten)]
+    pub ends: Ends,
     #[serde(default)]
     pub toxics: Vec<Listed>,
 }
@@ -80,9 +83,21 @@ impl<'a> Api<'a> {
         below: &[&str],
         body: Option<String>,
     ) -> Result<Answer, FaultError> {
+        let mut path = vec![&self.at.proxy[..]];
+        path.extend(below);
+        self.ask_at(method, &path, body).await
+    }
+
+    /// With a path below that of all proxies.
+    async fn ask_at(
+        &self,
+        method: &str,
+        parts: &[&str],
+        body: Option<String>,
+    ) -> Result<Answer, FaultError> {
         let api = self.at.api.open()?;
         let mut path = String::from("/proxies");
-        for part in [&self.at.proxy[..]].iter().chain(below) {
+        for part in parts {
             path.push('/');
             path.extend(utf8_percent_encode(part, NON_ALPHANUMERIC));
         }
@@ -135,8 +150,31 @@ impl<'a> Api<'a> {
     pub async fn state(&self) -> Result<State, FaultError> {
         match self.find().await? {
             Some(state) => Ok(state),
-            None => Err(self.wrong("the server has no proxy of this name; create it first")),
+            None => Err(self.wrong(
+                "the server has no proxy of this name; create it first, or say by `listen` and `upstream` how to",
+            )),
         }
+    }
+
+    /// Creates the proxy, disabled: nobody can be connected to it yet, however late this comes through.
+    pub async fn create(&self, ends: &Ends) -> Result<(), FaultError> {
+        let asked = json!({
+            "name": self.at.proxy,
+            "listen": ends.listen,
+            "upstream": ends.upstream,
+            "enabled": false,
+        });
+        let answer = self.ask_at("POST", &[], Some(asked.to_string())).await?;
+        if answer.status.is_success() {
+            return Ok(());
+        }
+        Err(self.refused(&answer))
+    }
+
+    /// Deletes the proxy, and its toxics with it.
+    pub async fn delete(&self) -> Result<(), FaultError> {
+        let answer = self.ask("DELETE", &[], None).await?;
+        self.gone(&answer)
     }
 
     /// Adds a toxic; one of this name, which an earlier try left, becomes as it is asked for.
@@ -154,11 +192,15 @@ impl<'a> Api<'a> {
 
     pub async fn remove(&self, toxic: &str) -> Result<(), FaultError> {
         let answer = self.ask("DELETE", &["toxics", toxic], None).await?;
+        self.gone(&answer)
+    }
+
+    fn gone(&self, answer: &Answer) -> Result<(), FaultError> {
         // Somebody was faster, or an earlier try came through.
         if answer.status.is_success() || answer.status == reqwest::StatusCode::NOT_FOUND {
             return Ok(());
         }
-        Err(self.refused(&answer))
+        Err(self.refused(answer))
     }
 
     pub async fn enable(&self, enabled: bool) -> Result<(), FaultError> {

@@ -46,6 +46,9 @@ pub enum FaultDriver {
         api: Text,
         /// Name of the proxy there.
         proxy: String,
+        /// Between what it stands: created so while the fault is on, if the server has none of this name. Without, it
+        /// must be there.
+        ends: Option<Ends>,
         /// What it does to connections while the fault is on.
         toxics: Vec<Toxic>,
     },
@@ -85,6 +88,15 @@ pub enum FaultDriver {
         /// Time from one to the next; all at once when zero.
         stagger: Duration,
     },
+}
+
+/// Between what a proxy stands, as addresses with ports.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ends {
+    /// Where it listens.
+    pub listen: String,
+    /// Where it forwards to.
+    pub upstream: String,
 }
 
 impl FaultDriver {

@@ -17,8 +17,8 @@ use super::expect::Expectation;
 use super::secret::{Redactor, Secrets, Text};
 use super::units::Factor;
 pub use fault::{
-    Call, CommandLine, Down, Fault, FaultDriver, Network, ProcessAct, Requests, Stress, Toxic,
-    ToxicKind, Which,
+    Call, CommandLine, Down, Ends, Fault, FaultDriver, Network, ProcessAct, Requests, Stress,
+    Toxic, ToxicKind, Which,
 };
 pub use journey::{Body, DataFeed, DataFormat, Expect, Journey, Pick, Save, Step, ThinkTime};
 pub use ledger::Ledger;

@@ -1,12 +1,13 @@
-//! `toxiproxy = { api, proxy }`: a proxy of a Toxiproxy server.
+//! `toxiproxy = { api, proxy, listen, upstream }`: a proxy of a Toxiproxy server.
 
 use super::super::check;
-use super::super::table::Node;
-use crate::profile::model::{Down, FaultDriver, Toxic, ToxicKind};
+use super::super::table::{Node, Table};
+use super::proxy;
+use crate::profile::model::{Down, Ends, FaultDriver, Toxic, ToxicKind};
 use crate::profile::secret::Text;
 
 pub(super) fn read(node: &Node<'_, '_>, toxics: Vec<Toxic>) -> FaultDriver {
-    let mut driver = (Text::default(), String::new());
+    let mut driver = (Text::default(), String::new(), None);
     if let Some(mut table) = node.table("`toxiproxy`") {
         if let Some(node) = table.need("api")
             && let Some(text) = node.text()
@@ -18,6 +19,7 @@ pub(super) fn read(node: &Node<'_, '_>, toxics: Vec<Toxic>) -> FaultDriver {
         if let Some(name) = table.need("proxy").and_then(|node| node.string()) {
             driver.1 = name;
         }
+        driver.2 = read_ends(&mut table);
         table.finish();
     }
     for why in toxics.iter().filter_map(foreign) {
@@ -26,8 +28,36 @@ pub(super) fn read(node: &Node<'_, '_>, toxics: Vec<Toxic>) -> FaultDriver {
     FaultDriver::Toxiproxy {
         api: driver.0,
         proxy: driver.1,
+        ends: driver.2,
         toxics,
     }
+}
+
+/// `listen` and `upstream`: both, or neither.
+fn read_ends(table: &mut Table<'_, '_>) -> Option<Ends> {
+    let (listen, upstream) = match (table.take("listen"), table.take("upstream")) {
+        (Some(listen), Some(upstream)) => (listen, upstream),
+        (Some(node), None) => return alone(&node, "upstream"),
+        (None, Some(node)) => return alone(&node, "listen"),
+        (None, None) => return None,
+    };
+    let from = proxy::read_listen(&listen, "the Toxiproxy's machine");
+    let to = proxy::read_upstream(&upstream);
+    let ((address, listen), to) = (from?, to?);
+    proxy::not_to_itself(&upstream, address, &to);
+    Some(Ends {
+        listen,
+        upstream: to,
+    })
+}
+
+fn alone(node: &Node<'_, '_>, other: &str) -> Option<Ends> {
+    let why = format!(
+        "`{}` without `{other}`: a proxy that is to be created needs both",
+        node.key
+    );
+    node.cx.wrong(node.key_place.clone(), why);
+    None
 }
 
 /// Why Toxiproxy cannot do it.
