@@ -57,11 +57,12 @@ impl Attributed {
 
 /// Attributes all that ledgers found to the injections that are kept. Nothing in a window without any.
 pub fn attribute(history: &History) -> Attributed {
-    let stretches = Stretches::of(history);
     let mut all = Attributed::default();
-    if stretches.0.is_empty() {
+    // As long as the window runs, there is nothing.
+    if history.ledgers().all(|it| it.by_time.is_empty()) || history.injections().is_empty() {
         return all;
     }
+    let stretches = Stretches::of(history);
     for ledger in history.ledgers() {
         // By number of the injection, with when it began; to nobody under 0.
         let mut sums: BTreeMap<u64, Sum> = BTreeMap::new();

@@ -116,7 +116,9 @@ impl Injections {
             }
             Happening::Ledger(ledger) => {
                 if self.ledgers.len() < LEDGERS || self.ledgers.contains_key(&ledger.name) {
-                    self.ledgers.insert(ledger.name.clone(), (**ledger).clone());
+                    let mut ledger = (**ledger).clone();
+                    ledger.by_time.truncate(Ledger::MOMENTS);
+                    self.ledgers.insert(ledger.name.clone(), ledger);
                 }
             }
             Happening::Alert(alert) => {

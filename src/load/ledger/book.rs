@@ -31,9 +31,7 @@ pub const LEAST_FAR: usize = 10_000;
 /// Writes that are not decided on yet: those of a minute, at 3,333 a second. Of more, the oldest are decided on as
 /// things stand.
 pub const RECENT: usize = 200_000;
-/// Moments with lost or duplicated writes that are told one by one; of more, longer ones are.
-const MOMENTS: usize = 2_000;
-/// Length of a moment, µs, unless there are too many.
+/// Length of a moment with lost or duplicated writes, µs, unless there are too many.
 const MOMENT_US: u64 = 1_000_000;
 
 /// A write that was sent.
@@ -269,7 +267,7 @@ fn told(mut by_time: BTreeMap<u64, Missing>) -> (u64, Vec<Missing>) {
         return (0, Vec::new());
     }
     let mut step = MOMENT_US;
-    while by_time.len() > MOMENTS {
+    while by_time.len() > Ledger::MOMENTS {
         step *= 2;
         let mut coarser = BTreeMap::new();
         for (at, missing) in by_time {

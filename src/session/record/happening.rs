@@ -204,10 +204,15 @@ pub struct Ledger {
     /// Length of a moment in `by_time`, µs.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub step_us: u64,
-    /// Moments with lost or duplicated writes, in the order of time; together all of `lost` and `duplicated`. Empty
-    /// where there are none, and in recordings of versions that did not tell them.
+    /// At most [`Ledger::MOMENTS`] moments with lost or duplicated writes, in the order of time; together all of `lost`
+    /// and `duplicated`. Empty where there are none, and in recordings of versions that did not tell them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub by_time: Vec<Missing>,
+}
+
+impl Ledger {
+    /// Most entries of `by_time`.
+    pub const MOMENTS: usize = 2_000;
 }
 
 /// Writes of one moment that are not there as they should be.
