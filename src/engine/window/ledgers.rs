@@ -1,4 +1,5 @@
-//! Writes of ledgers: gathered with each tick, those near an injection before all others, and read back when the load has ended, before the recording is closed.
+//! Writes of ledgers: gathered with each tick, those near an injection before all others, and read back when the load has
+//! ended, before the recording is closed.
 
 use std::time::Duration;
 
