@@ -154,3 +154,76 @@ fn an_answer_that_does_not_look_like_the_write_is_none() {
     let found = ledger(&Shop::start(), read);
     assert_eq!(found["lost"], found["acknowledged"], "{found}");
 }
+
+#[test]
+fn writes_that_a_fault_loses_are_told_with_the_fault_and_none_is_blamed_on_nobody() {
+    let shop = Shop::start();
+    let profile = format!(
+        r#"
+        [[scenario]]
+        name = "writers"
+        target = "http://{address}"
+        rate = "100/s"
+        journeys = [{{ name = "write" }}]
+
+        [[journey]]
+        name = "write"
+        steps = [
+          {{ name = "write", post = "/ledger", json = {{ id = "{{{{ ledger }}}}" }}, ledger = "ids", expect = {{ status = 201 }} }},
+        ]
+
+        [[ledger]]
+        name = "ids"
+        rate = "2000/s"
+        read = {COUNTED}
+
+        [[phase]]
+        name = "forgetful"
+        for = "5s"
+        faults = [{{ name = "forget", after = "2s", for = "1s" }}]
+
+        [[fault]]
+        name = "forget"
+        http = {{ inject = {{ post = "http://{address}/admin/faults", json = {{ lose = 1 }} }}, revert = {{ delete = "http://{address}/admin/faults" }} }}
+        "#,
+        address = shop.address
+    );
+    let dir = TempDir::new().unwrap();
+    let (summary, code) = run_json(dir.path(), &profile, &[]);
+    assert_eq!(code, 1, "a lost write is a no-go");
+    let records = records(&only_session(dir.path()));
+    let ledger = records.iter().find(|it| it["what"] == "ledger").unwrap();
+    let [lost, duplicated, _, unknown] = counts(ledger);
+    assert!((50..300).contains(&lost), "{ledger}");
+    assert_eq!((duplicated, unknown), (0, 0), "{ledger}");
+    assert_eq!(ledger["looked_at"], ledger["acknowledged"]);
+    let moments = ledger["by_time"].as_array().unwrap();
+    let told: u64 = moments.iter().filter_map(|it| it["lost"].as_u64()).sum();
+    assert_eq!(told, lost, "{ledger}");
+    let fault = &summary["faults"][0];
+    let losses = fault["losses"].as_array().unwrap();
+    assert_eq!(losses.len(), 1, "{fault}");
+    assert_eq!(losses[0]["ledger"], "ids");
+    assert_eq!(losses[0]["lost"].as_u64(), Some(lost));
+    assert_eq!(losses[0]["partial"], false);
+    let [least, most] = ["rpo_least_s", "rpo_most_s"].map(|name| losses[0][name].as_f64().unwrap());
+    let [from, to] = [0, 1].map(|at| ledger["lost_between"][at].as_u64().unwrap() as f64 / 1e6);
+    let took = to.max(fault["at_s"].as_f64().unwrap()) - from;
+    assert!((least..=most).contains(&took), "{took}: {losses:?}");
+    let findings: Vec<&str> = summary["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    let around =
+        format!("ids: {lost} acknowledged writes were lost around forget, a recovery point of ");
+    assert!(
+        findings.iter().any(|it| it.starts_with(&around)),
+        "{findings:?}"
+    );
+    assert!(
+        !findings.iter().any(|it| it.contains("near no fault")),
+        "{findings:?}"
+    );
+}

@@ -14,6 +14,7 @@ use std::time::Duration;
 use crate::history::{History, Injection, Moment, Totals};
 use crate::profile::model::Scope;
 use crate::session::record::EndReason;
+use crate::verdict::losses::{Attributed, attribute};
 use crate::verdict::recovery::{Assessment, assess};
 use crate::verdict::{GateSpec, Judgement, Reading, live, so_far};
 
@@ -65,6 +66,7 @@ pub struct Derived {
     gates: OnceCell<Vec<Option<Reading>>>,
     scenarios: OnceCell<Vec<Totals>>,
     injections: OnceCell<Vec<(Arc<Injection>, Assessment)>>,
+    losses: OnceCell<Attributed>,
 }
 
 thread_local! {
@@ -85,6 +87,7 @@ impl Derived {
                 gates: OnceCell::new(),
                 scenarios: OnceCell::new(),
                 injections: OnceCell::new(),
+                losses: OnceCell::new(),
             });
             latest.truncate(KEPT - 1);
             latest.push_front(Rc::clone(&new));
@@ -126,6 +129,11 @@ impl Derived {
                 .map(|it| (Arc::clone(it), assess(history, it)))
                 .collect()
         })
+    }
+
+    /// Writes that are lost, or there more than once, by injection. Nothing before the ledgers were read back.
+    pub fn losses(&self, history: &History) -> &Attributed {
+        self.losses.get_or_init(|| attribute(history))
     }
 }
 

@@ -242,8 +242,12 @@ fn effect_words(window: Option<&Window>, effect: &Effect) -> String {
 }
 
 fn ledger_words(ledger: &Ledger) -> String {
+    let looked_at = ledger
+        .looked_at
+        .filter(|&looked_at| looked_at < ledger.acknowledged)
+        .map_or_else(String::new, |looked_at| format!(", {looked_at} looked at"));
     format!(
-        "{}: {} acknowledged, {} lost, {} twice",
+        "{}: {} acknowledged{looked_at}, {} lost, {} twice",
         clean(&ledger.name),
         ledger.acknowledged,
         ledger.lost,

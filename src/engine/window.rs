@@ -313,7 +313,8 @@ impl Window {
 impl Window {
     /// Takes a tick in: completes it with what only the engine knows, records it, looks at the gates.
     fn on_tick(&mut self, mut tick: FleetTick) {
-        self.ledgers.add(std::mem::take(&mut tick.writes));
+        let writes = std::mem::take(&mut tick.writes);
+        self.ledgers.add(writes, self.clock.now(), &self.history);
         let n = tick.n;
         let length = nanos(self.profile.window.tick);
         let end = n * length;

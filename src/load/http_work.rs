@@ -211,7 +211,8 @@ impl HttpWork {
             write: Write {
                 ledger: *ledger,
                 number: actor.user.written(),
-                acknowledged: None,
+                at: meter.now(),
+                acknowledged: false,
             },
             left: true,
         });
@@ -228,7 +229,8 @@ impl HttpWork {
         };
         if let Some(writing) = &mut writing {
             writing.left = exchange.sent.is_some();
-            writing.write.acknowledged = failure.is_none().then_some(exchange.done);
+            writing.write.at = exchange.done;
+            writing.write.acknowledged = failure.is_none();
         }
         report(step, due, &exchange, failure, &actor.user, meter);
         Ended {

@@ -15,20 +15,20 @@ use std::sync::{Arc, LazyLock};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::clock::{Clock, Nanos};
+use super::clock::Clock;
 use super::http::{Limits, Transport, TransportPlan};
 use super::journey::{Found, ReadBack};
 use crate::session::record::Ledger;
 
-/// Writes of one ledger that are remembered; of more, so many are drawn at random.
-pub const KEPT: usize = 100_000;
+mod book;
+
+pub use book::{Book, Near, Write};
+
 /// Requests under way while writes are read back.
 const LANES: usize = 32;
 /// Connections that they share.
@@ -48,95 +48,6 @@ static NEXT: LazyLock<AtomicU64> = LazyLock::new(|| {
 /// Gives out a number. One addition that all workers share, for writes of ledgers only.
 pub(super) fn next() -> u64 {
     NEXT.fetch_add(1, Ordering::Relaxed) + 1
-}
-
-/// A write that was sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Write {
-    /// Index of its ledger in the profile.
-    pub ledger: usize,
-    /// Its number.
-    pub number: u64,
-    /// When the answer that it expected was there; `None` if there was another, or none.
-    pub acknowledged: Option<Nanos>,
-}
-
-/// What is known of the writes of one ledger.
-#[derive(Debug)]
-pub struct Book {
-    sent: u64,
-    acknowledged: u64,
-    kept: Vec<Write>,
-    random: StdRng,
-}
-
-impl Book {
-    /// An empty one. `seed` decides which writes are kept when there are too many.
-    pub fn new(seed: u64) -> Self {
-        Self {
-            sent: 0,
-            acknowledged: 0,
-            kept: Vec::new(),
-            random: StdRng::seed_from_u64(seed),
-        }
-    }
-
-    /// Takes a write in. Each has the same chance to be kept.
-    pub fn add(&mut self, write: Write) {
-        self.sent += 1;
-        self.acknowledged += u64::from(write.acknowledged.is_some());
-        if self.kept.len() < KEPT {
-            self.kept.push(write);
-            return;
-        }
-        let place = self.random.random_range(0..self.sent) as usize;
-        if let Some(kept) = self.kept.get_mut(place) {
-            *kept = write;
-        }
-    }
-
-    /// Whether nothing was written.
-    pub fn is_empty(&self) -> bool {
-        self.sent == 0
-    }
-
-    /// A sentence, when not every write is known any more.
-    pub fn sampled(&self, name: &str) -> Option<String> {
-        let kept = self.kept.len();
-        (self.sent > kept as u64).then(|| {
-            format!(
-                "ledger `{name}`: {} writes were sent; {kept} of them, drawn at random, are read back",
-                self.sent
-            )
-        })
-    }
-
-    /// What was found, by the order in which writes are kept.
-    fn judge(&self, name: &str, found: &[Found]) -> Ledger {
-        let mut ledger = Ledger {
-            name: name.to_owned(),
-            sent: self.sent,
-            acknowledged: self.acknowledged,
-            ..Ledger::default()
-        };
-        for (write, found) in self.kept.iter().zip(found) {
-            match (found, write.acknowledged) {
-                (Found::There(count), acknowledged) => {
-                    ledger.duplicated += u64::from(*count > 1);
-                    ledger.surplus += u64::from(acknowledged.is_none());
-                }
-                (Found::Gone, Some(at)) => {
-                    let at = at / 1000;
-                    ledger.lost += 1;
-                    let (first, last) = ledger.lost_between.unwrap_or((at, at));
-                    ledger.lost_between = Some((first.min(at), last.max(at)));
-                }
-                (Found::Gone, None) => {}
-                (Found::Unknown, _) => ledger.unknown += 1,
-            }
-        }
-        ledger
-    }
 }
 
 /// How the writes of one ledger are read back, and what over.
@@ -159,7 +70,7 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// Starts to read the writes of these ledgers back, one ledger after the other. What has not been read within
+    /// Starts to read the writes of these ledgers, which are closed, back, one ledger after the other. What has not been read within
     /// `limit` stays unknown.
     ///
     /// # Errors
@@ -180,7 +91,7 @@ impl Reading {
                     let deadline = Instant::now() + limit;
                     let mut judged = Vec::new();
                     for (reader, book) in &ledgers {
-                        let found = read_all(reader, &book.kept, deadline, &stopped).await;
+                        let found = read_all(reader, book.kept(), deadline, &stopped).await;
                         judged.push(book.judge(&reader.read.name, &found));
                     }
                     judged
@@ -213,11 +124,11 @@ struct Task {
 /// Reads every write, and what gave no answer once more.
 async fn read_all(
     reader: &Reader,
-    writes: &[Write],
+    writes: impl Iterator<Item = &Write>,
     deadline: Instant,
     stop: &Arc<AtomicBool>,
 ) -> Vec<Found> {
-    let numbers: Vec<u64> = writes.iter().map(|write| write.number).collect();
+    let numbers: Vec<u64> = writes.map(|write| write.number).collect();
     let mut found = vec![Found::Unknown; numbers.len()];
     for round in 0..2 {
         let unknown = |(_, found): &(usize, &Found)| matches!(found, Found::Unknown);
@@ -297,68 +208,11 @@ async fn lane(task: Rc<Task>, transport: Rc<Transport>) {
 mod tests {
     use super::*;
 
-    fn write(number: u64, acknowledged: Option<Nanos>) -> Write {
-        Write {
-            ledger: 0,
-            number,
-            acknowledged,
-        }
-    }
-
     #[test]
     fn numbers_are_given_out_once_and_fit_a_double() {
         let (first, second) = (next(), next());
         assert_eq!(second, first + 1);
         assert!(second < 1 << 53);
         assert_eq!(second as f64 as u64, second);
-    }
-
-    #[test]
-    fn what_was_found_is_counted_by_what_was_acknowledged() {
-        let mut book = Book::new(1);
-        let found = [
-            (Some(5_000_000), Found::There(1)),
-            (Some(6_000_000), Found::Gone),
-            (Some(9_000_000), Found::Gone),
-            (Some(7_000_000), Found::Gone),
-            (Some(1_000), Found::There(2)),
-            (None, Found::There(1)),
-            (None, Found::Gone),
-            (Some(1_000), Found::Unknown),
-        ];
-        for (number, (acknowledged, _)) in (1..).zip(&found) {
-            book.add(write(number, *acknowledged));
-        }
-        let found: Vec<Found> = found.iter().map(|(_, found)| *found).collect();
-        let expected = Ledger {
-            name: "orders".into(),
-            sent: 8,
-            acknowledged: 6,
-            lost: 3,
-            duplicated: 1,
-            surplus: 1,
-            unknown: 1,
-            lost_between: Some((6_000, 9_000)),
-        };
-        assert_eq!(book.judge("orders", &found), expected);
-        assert_eq!(book.sampled("orders"), None);
-    }
-
-    #[test]
-    fn of_too_many_writes_each_is_kept_with_the_same_chance() {
-        let mut book = Book::new(7);
-        let all = 2 * KEPT as u64;
-        for number in 0..all {
-            book.add(write(number, Some(number)));
-        }
-        assert_eq!((book.kept.len(), book.sent), (KEPT, all));
-        let late = book.kept.iter().filter(|write| write.number >= all / 2);
-        let share = late.count() as f64 / KEPT as f64;
-        assert!((0.49..0.51).contains(&share), "{share}");
-        let said = book.sampled("orders").unwrap();
-        assert!(
-            said.contains("200000 writes") && said.contains("100000 of them"),
-            "{said}"
-        );
     }
 }

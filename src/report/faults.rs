@@ -11,7 +11,7 @@ use crate::history::History;
 use crate::history::injections::Injection;
 use crate::session::record::{Effect, FaultState};
 use crate::verdict::recovery::{Assessment, Measured, Stretch};
-use crate::verdict::{FaultOutcome, Judgement};
+use crate::verdict::{FaultOutcome, Judgement, Losses};
 
 /// Columns of a picture.
 pub const COLUMNS: usize = 72;
@@ -75,8 +75,31 @@ pub struct Fault {
     pub during: Traffic,
     /// From then until the system was back.
     pub after: Traffic,
+    /// Writes around it that are lost, or there more than once, a ledger each; absent when there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub losses: Vec<Writes>,
     /// Traffic around it.
     pub picture: Picture,
+}
+
+/// Writes of one ledger that are not there as they should be.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Writes {
+    /// The ledger.
+    pub ledger: String,
+    /// Writes that were acknowledged and are not there.
+    pub lost: u64,
+    /// Writes that are there more than once.
+    pub duplicated: u64,
+    /// The recovery point that was achieved, at least: from when the first of the lost writes was acknowledged to the
+    /// injection, or to when the last of them was if that was later. `null` when none was lost.
+    pub rpo_least_s: Option<f64>,
+    /// At most.
+    pub rpo_most_s: Option<f64>,
+    /// Whether there may be more: not all writes around injections were read back.
+    pub partial: bool,
+    /// For people.
+    pub text: String,
 }
 
 /// A measured time.
@@ -175,6 +198,7 @@ fn fault(injection: &Injection, outcome: &FaultOutcome) -> Fault {
         before: Traffic::of(&cost.before),
         during: Traffic::of(&cost.during),
         after: Traffic::of(&cost.after),
+        losses: outcome.losses.iter().map(Writes::of).collect(),
         picture: Picture::of(injection, measured),
     }
 }
@@ -191,6 +215,20 @@ impl Measure {
             most_s: took.map(|took| seconds(took.most)),
             known,
             text: measured.to_string(),
+        }
+    }
+}
+
+impl Writes {
+    fn of(losses: &Losses) -> Self {
+        Self {
+            ledger: losses.ledger.clone(),
+            lost: losses.lost,
+            duplicated: losses.duplicated,
+            rpo_least_s: losses.point.map(|point| seconds(point.least)),
+            rpo_most_s: losses.point.map(|point| seconds(point.most)),
+            partial: losses.partial,
+            text: losses.words().join(" · "),
         }
     }
 }

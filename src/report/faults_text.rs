@@ -48,10 +48,12 @@ fn one(fault: &Fault) -> Vec<String> {
             &format!("was not put in: {}", fault.said),
             WIDTH,
         ));
+        lines.extend(losses(fault));
         return lines;
     }
     lines.extend(wrap("    ", &measured(fault), WIDTH));
     lines.extend(wrap("    ", &cost(fault), WIDTH));
+    lines.extend(losses(fault));
     lines.extend(picture(&fault.picture));
     lines
 }
@@ -103,6 +105,13 @@ fn cost(fault: &Fault) -> String {
     }
     parts.push(format!("good is {}", fault.objective));
     parts.join(" · ")
+}
+
+/// A ledger each.
+fn losses(fault: &Fault) -> Vec<String> {
+    let told = fault.losses.iter();
+    told.flat_map(|it| wrap("    ", &format!("{}: {}", it.ledger, it.text), WIDTH))
+        .collect()
 }
 
 fn picture(picture: &Picture) -> Vec<String> {

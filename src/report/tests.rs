@@ -4,7 +4,8 @@ use super::*;
 use crate::history::History;
 use crate::history::testing::{PAY, Recording, climb, fail, overload};
 use crate::session::record::{
-    Decision, EndReason, ErrorKind, FaultPlan, FaultState, Happening, Record, Sample, Tick,
+    Decision, EndReason, ErrorKind, FaultPlan, FaultState, Happening, Ledger, Missing, Record,
+    Sample, Tick,
 };
 use crate::verdict::judge;
 
@@ -318,4 +319,55 @@ fn a_fault_is_told_to_machines_with_its_times_and_its_picture() {
     assert_eq!(names, ["requests", "errors", "2xx", "5xx"]);
     assert_eq!(summary.scorecard.len(), 1);
     assert!(summary.json().unwrap().contains("\"scorecard\""));
+}
+
+/// The same, and of the orders that it took some are gone, and one is there twice.
+fn forgetful() -> History {
+    let missing = |second: u64, lost, duplicated| Missing {
+        at: second * 1_000_000,
+        lost,
+        duplicated,
+    };
+    let ledger = Ledger {
+        name: "orders".into(),
+        sent: 4_000,
+        acknowledged: 3_900,
+        looked_at: Some(3_900),
+        lost: 13,
+        duplicated: 1,
+        lost_between: Some((56_400_000, 59_900_000)),
+        step_us: 1_000_000,
+        by_time: vec![missing(56, 7, 0), missing(58, 5, 1), missing(59, 1, 0)],
+        ..Ledger::default()
+    };
+    broken()
+        .event(Happening::Ledger(Box::new(ledger)))
+        .history()
+}
+
+#[test]
+fn lost_writes_are_told_with_the_fault_that_lost_them_and_how_far_back_they_lie() {
+    let history = forgetful();
+    let summary = summary(&history);
+    let [losses] = &summary.faults[0].losses[..] else {
+        panic!("{:?}", summary.faults[0].losses);
+    };
+    assert_eq!((losses.lost, losses.duplicated), (13, 1));
+    // In at 60 s, and the first that is lost was acknowledged in the second from 56 s on.
+    assert_eq!(
+        (losses.rpo_least_s, losses.rpo_most_s),
+        (Some(3.0), Some(4.0))
+    );
+    let text = told(&history);
+    let words = "    orders: 13 acknowledged writes lost · recovery point 3s to 4s · 1 write there more than once\n";
+    assert!(text.contains(words), "{text}");
+    let finding = "orders: 13 acknowledged writes were lost around slow database";
+    assert!(
+        summary.findings.iter().any(|it| it.starts_with(finding)),
+        "{:?}",
+        summary.findings
+    );
+    let json: serde_json::Value = serde_json::from_str(&summary.json().unwrap()).unwrap();
+    assert_eq!(json["faults"][0]["losses"][0]["ledger"], "orders");
+    assert!(json["faults"][0]["losses"][0]["partial"] == false);
 }

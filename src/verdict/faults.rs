@@ -5,8 +5,9 @@
 
 use crate::history::injections::Injection;
 use crate::history::{History, injections::INJECTIONS};
-use crate::session::record::{FaultPlan, Ledger};
+use crate::session::record::FaultPlan;
 
+use super::losses::{self, Losses};
 use super::recovery::{Assessment, HOLD_US, Measured, WINDOW_US, Why, assess, between, recovery};
 use super::{Case, Verdict, format};
 
@@ -33,6 +34,8 @@ pub struct FaultOutcome {
     pub detect: Option<String>,
     /// What was measured.
     pub measured: Assessment,
+    /// Writes around it that are lost, or there more than once, a ledger each.
+    pub losses: Vec<Losses>,
 }
 
 /// How a recovery stands to its budget.
@@ -47,7 +50,15 @@ pub(super) enum Kept {
 /// Every injection that is kept, measured.
 pub(super) fn outcomes(history: &History) -> Vec<FaultOutcome> {
     let injections = history.injections().iter();
-    injections.map(|it| outcome(history, it)).collect()
+    let mut outcomes: Vec<FaultOutcome> = injections.map(|it| outcome(history, it)).collect();
+    let attributed = losses::attribute(history);
+    for outcome in &mut outcomes {
+        outcome.losses = attributed.of(outcome.number).to_vec();
+        if !outcome.losses.is_empty() && outcome.done {
+            outcome.effective = Some(true);
+        }
+    }
+    outcomes
 }
 
 fn outcome(history: &History, injection: &Injection) -> FaultOutcome {
@@ -64,6 +75,7 @@ fn outcome(history: &History, injection: &Injection) -> FaultOutcome {
         budget_us: plan.and_then(|plan| plan.recover_within_us),
         detect: plan.and_then(|plan| plan.detect.clone()),
         measured,
+        losses: Vec::new(),
     }
 }
 
@@ -142,9 +154,7 @@ pub(super) fn weigh(case: &mut Case, history: &History, outcomes: &[FaultOutcome
         case.hold(Verdict::Conditional, finding);
     }
     weigh_plan(case, history, outcomes);
-    for ledger in history.ledgers() {
-        weigh_ledger(case, ledger);
-    }
+    losses::weigh(case, history);
 }
 
 /// Judges faults while the window runs: what can only get worse.
@@ -175,9 +185,7 @@ pub(super) fn weigh_so_far(case: &mut Case, history: &History) {
             case.hold(Verdict::NoGo, finding);
         }
     }
-    for ledger in history.ledgers() {
-        weigh_ledger(case, ledger);
-    }
+    losses::weigh(case, history);
 }
 
 fn not_undone(name: &str, why: &str) -> String {
@@ -317,28 +325,5 @@ fn weigh_plan(case: &mut Case, history: &History, outcomes: &[FaultOutcome]) {
             let finding = format!("{} was planned for {} and never ran", plan.name, phase.name);
             case.hold(Verdict::Conditional, finding);
         }
-    }
-}
-
-fn weigh_ledger(case: &mut Case, ledger: &Ledger) {
-    let Ledger {
-        name,
-        acknowledged,
-        lost,
-        duplicated,
-        unknown,
-        ..
-    } = ledger;
-    if *lost > 0 {
-        let finding = format!("{name}: {lost} of {acknowledged} acknowledged writes were lost");
-        case.hold(Verdict::NoGo, finding);
-    }
-    if *duplicated > 0 {
-        let finding = format!("{name}: {duplicated} writes are there more than once");
-        case.hold(Verdict::Conditional, finding);
-    }
-    if *unknown > 0 {
-        let finding = format!("{name}: {unknown} writes could not be read back");
-        case.hold(Verdict::Conditional, finding);
     }
 }

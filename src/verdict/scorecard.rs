@@ -82,7 +82,8 @@ fn score(outcomes: &[&FaultOutcome]) -> Option<Score> {
         .map(|((of, weight), respect)| {
             let each = outcomes.iter().map(|outcome| respect(outcome));
             // What is not known goes before all that is: one good time does not make up for one that nobody saw.
-            let worst = each.min_by_key(|(points, _)| *points);
+            // Nothing is worse than none.
+            let worst = each.min_by_key(|(points, _)| (*points != Some(0), *points));
             let (points, reason) = worst.unwrap_or_default();
             Points {
                 of,
@@ -146,7 +147,20 @@ fn degradation(outcome: &FaultOutcome) -> (Option<u8>, String) {
     (Some(in_proportion(limit as f64, during as f64)), reason)
 }
 
+/// A system that is back without what it had acknowledged has not come back; one that has some of it twice has by half.
 fn recovery(outcome: &FaultOutcome) -> (Option<u8>, String) {
+    let (points, mut reason) = back(outcome);
+    for losses in &outcome.losses {
+        let words = losses.words().join(", ");
+        reason.extend(["; ", &losses.ledger, ": ", &words]);
+    }
+    let lost = outcome.losses.iter().any(|it| it.lost > 0);
+    let most = if outcome.losses.is_empty() { 100 } else { 50 };
+    let points = points.map(|points| points.min(most));
+    (if lost { Some(0) } else { points }, reason)
+}
+
+fn back(outcome: &FaultOutcome) -> (Option<u8>, String) {
     let took = outcome.measured.recovery.took;
     let span = |micros: u64| format::span((micros as f64 / 1e6).round());
     match (took, outcome.budget_us) {

@@ -21,6 +21,7 @@ use crate::console::widget::linear::LinearScale;
 use crate::console::widget::spark::{Place, bars};
 use crate::history::Injection;
 use crate::history::injections::Cell;
+use crate::verdict::Losses;
 use crate::verdict::format::{count_short, duration_short, percent, rate_short, span};
 use crate::verdict::recovery::{Assessment, Measured};
 
@@ -56,7 +57,13 @@ pub fn draw(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     let mut y = 0;
     let height = usize::from(area.height);
     for (injection, measured) in injections {
-        let block = Block::of(scene, injection, measured, usize::from(area.width));
+        let losses = derived.losses(scene.history).of(injection.number);
+        let block = Block::of(
+            scene,
+            injection,
+            (measured, losses),
+            usize::from(area.width),
+        );
         if y > 0 && y + 1 + block.lines() <= height {
             y += 1;
         }
@@ -71,7 +78,7 @@ impl<'a> Block<'a> {
     fn of(
         scene: &Scene<'_>,
         injection: &'a Injection,
-        measured: &'a Assessment,
+        (measured, losses): (&'a Assessment, &[Losses]),
         columns: usize,
     ) -> Self {
         let theme = scene.theme;
@@ -89,6 +96,7 @@ impl<'a> Block<'a> {
         }
         let mut facts = times(measured, budget, theme);
         facts.extend(cost(measured, theme));
+        facts.extend(losses.iter().flat_map(|it| missing(it, theme)));
         Self {
             injection,
             measured,
@@ -280,6 +288,24 @@ fn cost(measured: &Assessment, theme: &Theme) -> Vec<Vec<Said>> {
     all
 }
 
+/// Writes that are lost, or there more than once.
+fn missing(losses: &Losses, theme: &Theme) -> Vec<Vec<Said>> {
+    let style = if losses.lost > 0 {
+        theme.bad
+    } else {
+        theme.warn
+    };
+    let mut facts: Vec<Vec<Said>> = losses
+        .words()
+        .into_iter()
+        .map(|words| vec![(words, style)])
+        .collect();
+    if let Some(first) = facts.first_mut() {
+        first.insert(0, (format!("{}: ", clean(&losses.ledger)), theme.dim));
+    }
+    facts
+}
+
 /// Facts in lines of at most so many columns; one that is too long for a line is left out.
 fn flow(facts: Vec<Vec<Said>>, columns: usize, theme: &Theme) -> Vec<Vec<Said>> {
     let dot = format!(" {} ", theme.glyphs.dot);
@@ -303,8 +329,11 @@ fn flow(facts: Vec<Vec<Said>>, columns: usize, theme: &Theme) -> Vec<Vec<Said>> 
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
     use super::*;
     use crate::console::panel::fixture::{at_every_size, buffer, lines, model, pictures};
+    use crate::session::record::{Event, Happening, Ledger, Missing, Record};
 
     #[test]
     fn it_shows_the_times_and_the_traffic_around_each_fault() {
@@ -317,6 +346,40 @@ mod tests {
         at_every_size(&mut model(820), draw);
         at_every_size(&mut model(655), draw);
         at_every_size(&mut model(0), draw);
+    }
+
+    #[test]
+    fn once_the_ledgers_are_read_back_it_shows_what_each_fault_lost() {
+        let missing = |second: u64, lost, duplicated| Missing {
+            at: second * 1_000_000,
+            lost,
+            duplicated,
+        };
+        let ledger = Ledger {
+            name: "orders".into(),
+            acknowledged: 3_900,
+            lost: 12,
+            duplicated: 1,
+            step_us: 1_000_000,
+            by_time: vec![missing(660, 0, 1), missing(737, 7, 0), missing(738, 5, 0)],
+            ..Ledger::default()
+        };
+        let mut model = model(820);
+        model.decks[0].live.apply(&Record::Event(Event {
+            at: 820_000_000,
+            wall: 820_000_000,
+            by: None,
+            what: Happening::Ledger(Box::new(ledger)),
+        }));
+        let text = lines(&buffer(&model, draw, 118, 20)).join("\n");
+        let words = "orders: 12 acknowledged writes lost · recovery point 2s to 3s";
+        let (killed, slow) = text.split_once("slow database").unwrap();
+        assert!(killed.contains(words), "{text}");
+        assert!(
+            slow.contains("orders: 1 write there more than once"),
+            "{text}"
+        );
+        at_every_size(&mut model, draw);
     }
 
     #[test]

@@ -1,9 +1,13 @@
-//! Writes of ledgers: gathered with each tick, read back when the load has ended, before the recording is closed.
+//! Writes of ledgers: gathered with each tick, those near an injection before all others, and read back when the load has
+//! ended, before the recording is closed.
 
 use std::time::Duration;
 
 use super::{Signals, Window, breaking};
-use crate::load::ledger::{Book, Reader, Reading, Write};
+use crate::history::History;
+use crate::history::injections::WRITES_US;
+use crate::load::clock::Nanos;
+use crate::load::ledger::{Book, Near, Reader, Reading, Write};
 use crate::session::record::Happening;
 
 /// How long the reading may hold up the end of a window. What has not been read by then stays unknown.
@@ -19,14 +23,30 @@ impl Ledgers {
         Self(books.collect())
     }
 
-    /// Takes in what was written.
-    pub(super) fn add(&mut self, writes: Vec<Write>) {
+    /// Takes in what was written until `now`, and decides what of it is worth keeping: what is near an injection.
+    pub(super) fn add(&mut self, writes: Vec<Write>, now: Nanos, history: &History) {
+        if self.0.is_empty() {
+            return;
+        }
         for write in writes {
             if let Some((_, book)) = self.0.get_mut(write.ledger) {
                 book.add(write);
             }
         }
+        let near = near(history);
+        for (_, book) in &mut self.0 {
+            book.decide(now.saturating_sub(WRITES_US * 1000), &near);
+        }
     }
+}
+
+fn near(history: &History) -> Near {
+    let nanos = |micros: u64| micros.saturating_mul(1000);
+    let injections = history.injections().iter();
+    Near::new(injections.map(|it| {
+        let (from, until) = it.near();
+        (nanos(from), nanos(until))
+    }))
 }
 
 impl Window {
@@ -37,7 +57,9 @@ impl Window {
         if ledgers.is_empty() {
             return;
         }
-        for (reader, book) in &ledgers {
+        let near = near(&self.history);
+        for (reader, book) in &mut ledgers {
+            book.close(&near);
             if let Some(text) = book.sampled(&reader.read.name) {
                 self.warn(text);
             }

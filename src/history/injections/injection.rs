@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{AFTER_US, ALERTS, OUTPUT, Picture, WATCHED_US};
+use super::{AFTER_US, ALERTS, OUTPUT, Picture, WATCHED_US, WRITES_US};
 use crate::session::record::{Alert, AlertState, Effect, Event, FaultState, Happening};
 
 /// One time that a fault was put in, from the wish to what came after it. Times are µs since the window began.
@@ -267,13 +267,27 @@ impl Injection {
 
     /// Whether nothing that comes at this moment belongs to it any more.
     pub(super) fn is_over(&self, at: u64) -> bool {
-        let passed = |since: u64, span: u64| at.saturating_sub(since) > span;
+        self.over().is_some_and(|over| at > over)
+    }
+
+    /// The last moment at which what comes may belong to it, µs since the window began: a while after the system was
+    /// back, or after the fault was cleared where nobody says that it is back. `None` while nobody can tell.
+    pub fn over(&self) -> Option<u64> {
         match (&self.failed, self.recovered, self.cleared) {
-            (Some(failed), _, _) if !failed.undoing => passed(failed.at, AFTER_US),
-            (_, Some(recovered), _) => passed(recovered, AFTER_US),
-            (_, None, Some(cleared)) => passed(cleared, WATCHED_US),
-            (None, None, None) if self.state == FaultState::Armed => passed(self.since, AFTER_US),
-            (_, None, None) => false,
+            (Some(failed), _, _) if !failed.undoing => Some(failed.at.saturating_add(AFTER_US)),
+            (_, Some(recovered), _) => Some(recovered.saturating_add(AFTER_US)),
+            (_, None, Some(cleared)) => Some(cleared.saturating_add(WATCHED_US)),
+            (None, None, None) if self.state == FaultState::Armed => {
+                Some(self.since.saturating_add(AFTER_US))
+            }
+            (_, None, None) => None,
         }
+    }
+
+    /// From when until when a write is near it, µs since the window began: replication that lags loses what was
+    /// acknowledged before it.
+    pub fn near(&self) -> (u64, u64) {
+        let from = self.injecting.saturating_sub(WRITES_US);
+        (from, self.over().unwrap_or(u64::MAX))
     }
 }

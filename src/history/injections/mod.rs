@@ -33,6 +33,8 @@ pub const BEFORE_US: u64 = 120_000_000;
 pub const AFTER_US: u64 = 60_000_000;
 /// How long an injection is watched after it was cleared, when nobody says that the system is back, µs.
 pub const WATCHED_US: u64 = 15 * 60_000_000;
+/// How long before an injection a write may have been acknowledged that is lost with it, µs.
+pub const WRITES_US: u64 = 60_000_000;
 /// Alerts that are kept of an injection.
 const ALERTS: usize = 50;
 /// Bytes of output that are kept of an injection.
@@ -114,7 +116,9 @@ impl Injections {
             }
             Happening::Ledger(ledger) => {
                 if self.ledgers.len() < LEDGERS || self.ledgers.contains_key(&ledger.name) {
-                    self.ledgers.insert(ledger.name.clone(), (**ledger).clone());
+                    let mut ledger = (**ledger).clone();
+                    ledger.by_time.truncate(Ledger::MOMENTS);
+                    self.ledgers.insert(ledger.name.clone(), ledger);
                 }
             }
             Happening::Alert(alert) => {

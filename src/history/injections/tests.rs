@@ -3,7 +3,7 @@
 use super::*;
 use crate::history::History;
 use crate::history::testing::{PAY, Recording, SECOND, fail};
-use crate::session::record::{ErrorKind, FaultPlan, Record, Tick};
+use crate::session::record::{ErrorKind, FaultPlan, Missing, Record, Tick};
 
 fn window() -> Recording {
     Recording::new(&[("steady", 600, 1.0)])
@@ -368,4 +368,35 @@ fn what_another_history_saw_better_can_be_taken_over() {
     let (got, want) = (sums.injection(0).unwrap(), full.injection(0).unwrap());
     assert_eq!(got.picture.baseline(), want.picture.baseline());
     assert_eq!(got.picture.since(), &want.picture.since()[..70]);
+}
+
+#[test]
+fn a_write_is_near_from_a_minute_before_an_injection_to_a_minute_after_the_system_was_back() {
+    let near = |recording: Recording| {
+        let (from, until) = recording.history().injection(0).unwrap().near();
+        (from / SECOND, until / SECOND)
+    };
+    assert_eq!(near(once()), (140, 330));
+    let forever = u64::MAX / SECOND;
+    let begun = window().ticks(30).event(state(0, FaultState::Injecting));
+    assert_eq!(near(begun.clone()), (0, forever));
+    let active = begun.event(state(0, FaultState::Active)).ticks(10);
+    assert_eq!(near(active.clone()), (0, forever));
+    let cleared = active.event(state(0, FaultState::Recovering));
+    assert_eq!(near(cleared), (0, 40 + WATCHED_US / SECOND));
+}
+
+#[test]
+fn a_ledger_of_an_earlier_version_is_read_and_a_later_one_keeps_no_more_moments_than_are_written() {
+    let old = r#"{"what":"ledger","name":"orders","sent":10,"acknowledged":9,"lost":1,"duplicated":0,"surplus":0,"unknown":0,"lost_between":[5,5]}"#;
+    let read: Happening = serde_json::from_str(old).unwrap();
+    assert_eq!(serde_json::to_string(&read).unwrap(), old);
+    let Happening::Ledger(mut ledger) = read else {
+        panic!("{read:?}");
+    };
+    assert_eq!((ledger.looked_at, ledger.by_time.len()), (None, 0));
+    ledger.by_time = vec![Missing::default(); 3 * Ledger::MOMENTS];
+    let history = window().event(Happening::Ledger(ledger)).history();
+    let kept = history.ledgers().next().unwrap();
+    assert_eq!(kept.by_time.len(), Ledger::MOMENTS);
 }

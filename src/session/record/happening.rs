@@ -194,6 +194,38 @@ pub struct Ledger {
     /// When the first and the last of the lost ones were acknowledged, µs since the window began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost_between: Option<(u64, u64)>,
+    /// Acknowledged writes of which it is known whether they are there: what `lost` is a part of. Absent in recordings
+    /// of versions that did not count them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looked_at: Option<u64>,
+    /// Whether a sample only was looked at even of the writes near injections of faults.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sampled: bool,
+    /// Length of a moment in `by_time`, µs.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub step_us: u64,
+    /// At most [`Ledger::MOMENTS`] moments with lost or duplicated writes, in the order of time; together all of `lost`
+    /// and `duplicated`. Empty where there are none, and in recordings of versions that did not tell them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by_time: Vec<Missing>,
+}
+
+impl Ledger {
+    /// Most entries of `by_time`.
+    pub const MOMENTS: usize = 2_000;
+}
+
+/// Writes of one moment that are not there as they should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Missing {
+    /// Its beginning, µs since the window began; it lasts for the ledger's `step_us`.
+    pub at: u64,
+    /// Acknowledged in it, and not there when read back.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lost: u64,
+    /// Sent, acknowledged or not, with an answer in it, and there more than once.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub duplicated: u64,
 }
 
 #[allow(

@@ -14,7 +14,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, de};
 
-pub use happening::{Decision, Effect, Event, FaultState, Happening, Ledger};
+pub use happening::{Decision, Effect, Event, FaultState, Happening, Ledger, Missing};
 pub use plan::{
     FaultPlan, GatePlan, GaugePlan, ModelName, PhasePlan, ScenarioPlan, TargetPlan, Window,
 };
