@@ -28,6 +28,8 @@ use crate::verdict::recovery::{Assessment, Measured};
 const MARGIN: usize = 20;
 /// Most columns of bars.
 const COLUMNS: usize = 180;
+/// Gauges that moved of which the numbers are told.
+const GAUGES: usize = 3;
 
 /// A word or two with its style.
 type Said = (String, Style);
@@ -89,6 +91,7 @@ impl<'a> Block<'a> {
         }
         let mut facts = times(measured, budget, theme);
         facts.extend(cost(measured, theme));
+        facts.extend(gauges(measured, theme));
         Self {
             injection,
             measured,
@@ -280,6 +283,17 @@ fn cost(measured: &Assessment, theme: &Theme) -> Vec<Vec<Said>> {
         all.push(vec![(text, theme.dim)]);
     }
     all
+}
+
+/// The gauges that moved furthest, and how many more did.
+fn gauges(measured: &Assessment, theme: &Theme) -> Vec<Vec<Said>> {
+    let gauged = &measured.gauges;
+    let told = gauged.strongest(GAUGES);
+    let more = gauged.moved.len() - told.len();
+    let said = |text: String| vec![("moved ".to_owned(), theme.dim), (text, theme.text)];
+    let moved = told.iter().map(|it| clean(&it.text()).into_owned());
+    let more = (more > 0).then(|| format!("{more} more"));
+    moved.chain(more).map(said).collect()
 }
 
 /// Facts in lines of at most so many columns; one that is too long for a line is left out.
