@@ -96,7 +96,7 @@ impl Gauges {
         let mut near: Vec<&Bucket> = Vec::new();
         let mut older = None;
         for tick in &mut *ticks {
-            if near.is_empty() {
+            if gauges.asked.is_empty() {
                 gauges.asked = asked(tick).collect();
             }
             if near.len() == BEFORE || tick.at <= from || !gauges.is_like(tick) {
@@ -145,7 +145,11 @@ impl Gauges {
         self.since.push(bucket.at);
     }
 
+    /// Whether as much load was asked for. A tick to which the generator had not come in time does not say.
     fn is_like(&self, bucket: &Bucket) -> bool {
+        if bucket.scenarios.is_empty() {
+            return true;
+        }
         let like = |(a, b): (&f64, f64)| (a - b).abs() <= LIKE * a.abs().max(b.abs());
         self.asked.len() == bucket.scenarios.len() && self.asked.iter().zip(asked(bucket)).all(like)
     }

@@ -117,6 +117,24 @@ fn a_change_of_the_load_ends_what_is_compared() {
 }
 
 #[test]
+fn a_tick_that_does_not_say_what_was_asked_ends_nothing() {
+    let late = |tick: &mut Tick| {
+        counting(tick);
+        if tick.n.is_multiple_of(5) {
+            tick.scenarios.clear();
+        }
+    };
+    let history = window()
+        .ticks_with(20, late)
+        .event(state(FaultState::Injecting))
+        .event(state(FaultState::Active))
+        .ticks_with(10, late)
+        .history();
+    let (before, since) = numbers(&injection(&history).gauges, 0);
+    assert_eq!((before.len(), since.len()), (20, 10));
+}
+
+#[test]
 fn what_has_no_value_is_told_from_what_is_no_number() {
     assert!(Sample::of(None).is_gone());
     for odd in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e300] {
