@@ -30,6 +30,7 @@ mod faults_tests;
 pub mod format;
 pub mod gates;
 pub mod generator;
+pub mod labels;
 pub mod quantity;
 pub mod recovery;
 pub mod scorecard;

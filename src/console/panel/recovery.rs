@@ -320,12 +320,39 @@ fn flow(facts: Vec<Vec<Said>>, columns: usize, theme: &Theme) -> Vec<Vec<Said>> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::console::panel::fixture::{at_every_size, buffer, lines, model, pictures};
+    use crate::console::panel::fixture::{at_every_size, buffer, lines, model, pictures, plain};
+    use crate::verdict::quantity::Quantity;
+    use crate::verdict::recovery::MovedSeries;
 
     #[test]
     fn it_shows_the_times_and_the_traffic_around_each_fault() {
         let pictures = pictures(&mut model(820), draw, [(78, 12), (118, 20), (198, 30)]);
         insta::assert_snapshot!(pictures);
+    }
+
+    #[test]
+    fn gauges_that_moved_are_told_and_the_others_are_not() {
+        let (theme, model) = (plain(), model(820));
+        let history = model.decks[0].shown();
+        let mut measured = Derived::of(history).injections(history)[0].1.clone();
+        assert_eq!(gauges(&measured, &theme), Vec::<Vec<Said>>::new());
+        let moved = |gauge: &str| MovedSeries {
+            gauge: gauge.into(),
+            series: gauge.into(),
+            short: String::new(),
+            unit: Quantity::Ratio,
+            before: 0.03,
+            then: Some(0.97),
+            strength: 12.0,
+        };
+        let names = ["cpu", "\u{1b}[31m", "disk", "net", "queue"];
+        measured.gauges.moved = names.map(moved).into();
+        let facts = gauges(&measured, &theme).into_iter();
+        let facts = facts.map(|fact| fact.into_iter().map(|(text, _)| text).collect());
+        let facts: Vec<String> = facts.collect();
+        assert_eq!(facts[0], "moved cpu 3% then 97%");
+        assert!(!facts[1].contains('\u{1b}'), "{facts:?}");
+        assert_eq!((facts.len(), facts[3].as_str()), (4, "moved 2 more"));
     }
 
     #[test]

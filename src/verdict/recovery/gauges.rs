@@ -4,12 +4,13 @@
 //! have done: what is compared begins when the last change of any other was over, and ends with the next. Members of a
 //! group are one with it, and others to each other.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::moved::{Became, Value, moved};
 use crate::history::History;
 use crate::history::injections::{Injection, Sample};
-use crate::session::record::{GaugePlan, Names};
+use crate::session::record::GaugePlan;
+use crate::verdict::labels::{Labels, apart, labels};
 use crate::verdict::quantity::Quantity;
 
 /// What gauges did.
@@ -30,6 +31,8 @@ pub struct MovedSeries {
     pub gauge: String,
     /// The series: the gauge's name, with the labels that it has.
     pub series: String,
+    /// What tells it from the other series of the gauge; empty for a single one.
+    pub short: String,
     /// What it counts in.
     pub unit: Quantity,
     /// Its median before.
@@ -41,17 +44,17 @@ pub struct MovedSeries {
 }
 
 impl MovedSeries {
-    /// For people: `cpu 3% then 97%`.
+    /// For people: `cpu 3% then 97%`, and of several series `cpu (user) 3% then 97%`.
     pub fn text(&self) -> String {
+        let name = match self.short.as_str() {
+            "" => self.gauge.clone(),
+            short => format!("{} ({short})", self.gauge),
+        };
         let then = match self.then {
             Some(then) => self.unit.text(then),
             None => "gone".into(),
         };
-        format!(
-            "{} {} then {then}",
-            self.series,
-            self.unit.text(self.before)
-        )
+        format!("{name} {} then {then}", self.unit.text(self.before))
     }
 }
 
@@ -81,12 +84,13 @@ impl Gauged {
 pub(super) fn gauged(history: &History, injection: &Injection) -> Gauged {
     let gauges = &injection.gauges;
     let stretch = undisturbed(history, injection);
+    let courses = gauges.courses.iter();
+    let known = courses.filter_map(|it| Some((it, Known::of(history, it.series)?)));
+    let known: Vec<_> = known.collect();
+    let short = short_names(known.iter().map(|(_, it)| it));
     let mut looked_at = BTreeSet::new();
     let mut found = Vec::new();
-    for course in &gauges.courses {
-        let Some(known) = Known::of(history, course.series) else {
-            continue;
-        };
+    for ((course, known), short) in known.iter().zip(short) {
         let (before, since) = gauges.values(course, stretch);
         let became = moved(&values(before), &values(since), known.ticks);
         if became == Became::Untold {
@@ -96,7 +100,8 @@ pub(super) fn gauged(history: &History, injection: &Injection) -> Gauged {
         if let Became::Moved(step) = became {
             found.push(MovedSeries {
                 gauge: known.gauge.to_owned(),
-                series: history.names().series[course.series].clone(),
+                series: known.series.to_owned(),
+                short,
                 unit: known.unit,
                 before: step.before,
                 then: step.then,
@@ -153,6 +158,7 @@ fn undisturbed(history: &History, injection: &Injection) -> (u64, u64) {
 /// What is known of a series.
 struct Known<'h> {
     gauge: &'h str,
+    series: &'h str,
     unit: Quantity,
     /// Ticks from one reading to the next.
     ticks: f64,
@@ -161,6 +167,7 @@ struct Known<'h> {
 impl<'h> Known<'h> {
     fn of(history: &'h History, series: usize) -> Option<Self> {
         let (names, window) = (history.names(), history.window()?);
+        let name = names.series.get(series)?;
         let every = |target: Option<&str>| {
             let targets = window.targets.iter();
             let read = targets.filter(|it| target.is_none_or(|name| it.name == name));
@@ -171,24 +178,98 @@ impl<'h> Known<'h> {
             let target = names.instances.get(instance).map(|it| it.target.as_str());
             return Some(Self {
                 gauge: UP,
+                series: name,
                 unit: Quantity::Count,
                 ticks: every(target),
             });
         }
-        let plan = plan_of(&window.gauges, names, series)?;
+        let plan = plan_of(&window.gauges, name)?;
         Some(Self {
             gauge: &plan.name,
+            series: name,
             unit: Quantity::of(&plan.unit),
             ticks: every(plan.of.as_deref()),
         })
     }
 }
 
+/// What tells each series from the others of its gauge; empty for a single one.
+fn short_names<'k>(known: impl Iterator<Item = &'k Known<'k>>) -> Vec<String> {
+    let mut by_gauge: BTreeMap<&str, Vec<(usize, Labels)>> = BTreeMap::new();
+    let mut short = Vec::new();
+    for (place, it) in known.enumerate() {
+        let rest = it.series.strip_prefix(it.gauge);
+        let of_it = rest.and_then(labels).unwrap_or_default();
+        by_gauge.entry(it.gauge).or_default().push((place, of_it));
+        short.push(String::new());
+    }
+    for several in by_gauge.into_values().filter(|it| it.len() > 1) {
+        let (places, labels): (Vec<usize>, Vec<Labels>) = several.into_iter().unzip();
+        for (place, name) in places.into_iter().zip(apart(&labels)) {
+            short[place] = name;
+        }
+    }
+    short
+}
+
 /// The gauge whose series this is: its name, or its name and labels.
-fn plan_of<'h>(plans: &'h [GaugePlan], names: &Names, series: usize) -> Option<&'h GaugePlan> {
-    let name = names.series.get(series)?;
+fn plan_of<'h>(plans: &'h [GaugePlan], name: &str) -> Option<&'h GaugePlan> {
     plans.iter().find(|plan| {
         let rest = name.strip_prefix(plan.name.as_str());
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('{'))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known<'k>(gauge: &'k str, series: &'k str) -> Known<'k> {
+        Known {
+            gauge,
+            series,
+            unit: Quantity::Ratio,
+            ticks: 1.0,
+        }
+    }
+
+    #[test]
+    fn a_series_is_told_by_what_its_gauge_has_of_others() {
+        let known = [
+            known("up", r#"up{instance="a:1",job="shop"}"#),
+            known("cpu", r#"cpu{instance="a:1",mode="user"}"#),
+            known("cpu", r#"cpu{instance="a:1",mode="system"}"#),
+            known("odd {name}", "odd {name}"),
+        ];
+        assert_eq!(short_names(known.iter()), ["", "user", "system", ""]);
+    }
+
+    #[test]
+    fn the_strongest_of_each_gauge_is_told_and_the_rest_is_counted() {
+        let moved = |gauge: &str, short: &str, then: Option<f64>| MovedSeries {
+            gauge: gauge.into(),
+            series: format!("{gauge}{short}"),
+            short: short.into(),
+            unit: Quantity::Ratio,
+            before: 0.03,
+            then,
+            strength: 10.0,
+        };
+        let gauged = Gauged {
+            looked_at: 9,
+            left_out: 0,
+            moved: vec![
+                moved("cpu", "user", Some(0.97)),
+                moved("cpu", "system", Some(0.5)),
+                moved("disk", "", None),
+                moved("memory", "", Some(0.2)),
+            ],
+        };
+        let told = gauged.text(2).unwrap_or_default();
+        assert_eq!(
+            told,
+            "moved: cpu (user) 3% then 97%, disk 3% then gone, 2 more"
+        );
+        assert_eq!(Gauged::default().text(2), None);
+    }
 }
