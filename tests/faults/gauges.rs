@@ -37,6 +37,9 @@ expr = "connections"
 name = "fills"
 inject = ["touch", "DIR/FILE"]
 revert = ["rm", "-f", "DIR/FILE"]
+[[gate]]
+name = "a busy machine is no effect"
+expect = "p99 < 20s"
 [[phase]]
 name = "steady"
 for = "7500ms"
