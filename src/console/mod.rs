@@ -30,7 +30,6 @@ pub mod plain;
 pub mod run;
 pub mod screen;
 pub mod search;
-pub mod series;
 pub mod signals;
 pub mod table;
 pub mod terminal;

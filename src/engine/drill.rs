@@ -10,6 +10,7 @@ use crate::profile::Profile;
 use crate::profile::model::{FaultDriver, Phase, PhaseFault};
 use crate::profile::units::Factor;
 use crate::session::record::{FaultState, Happening};
+use crate::verdict::recovery::assess;
 
 /// Load before the fault, to know what is normal.
 const BEFORE: Duration = Duration::from_secs(30);
@@ -19,6 +20,8 @@ const AT_ONCE: Duration = Duration::from_secs(1);
 const RECOVERY: Duration = Duration::from_mins(2);
 /// What the measurement of a recovery needs after it.
 const HOLD: Duration = Duration::from_secs(45);
+/// Gauges that moved of which the numbers are told.
+const GAUGES: usize = 3;
 
 /// How it is rehearsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -197,6 +200,11 @@ fn effect(history: &History, fault: usize) -> Result<String, String> {
     let steps = || course(history, fault);
     if let Some(failed) = steps().find(|step| step.state == FaultState::Failed) {
         return Err(failed.text.to_owned());
+    }
+    let injection = history.injection(fault);
+    let gauged = injection.map(|it| assess(history, it).gauges);
+    if let Some(moved) = gauged.and_then(|gauged| gauged.text(GAUGES)) {
+        return Ok(moved);
     }
     if untouched {
         return Err("it was in place, and touched nothing that came by".into());

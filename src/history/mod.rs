@@ -278,7 +278,7 @@ impl History {
             load: tick.load,
         });
         let (tick_us, rollups) = (self.tick_us(), self.rollups);
-        self.injections.tick(&bucket, tick_us);
+        self.injections.tick(&bucket, tick_us, &self.series);
         self.levels
             .get_or_insert_with(|| Levels::new(tick_us, rollups))
             .push(bucket);
@@ -392,6 +392,8 @@ impl History {
             alerts: &mut standing.map(|standing| (&standing.alert, standing.at)),
             ticks: &mut full.into_iter().flatten().rev().map(|bucket| &**bucket),
             tick_us: self.window.as_ref().map_or(TICK_US, |it| it.tick_us).max(1),
+            names: &self.names,
+            series: &self.series,
         };
         self.injections.event(event, around);
     }

@@ -10,11 +10,15 @@ use super::fill::{ms, round, seconds};
 use crate::history::History;
 use crate::history::injections::Injection;
 use crate::session::record::{Effect, FaultState};
-use crate::verdict::recovery::{Assessment, Measured, Stretch};
+use crate::verdict::recovery::{Assessment, Gauged, Measured, Stretch};
 use crate::verdict::{FaultOutcome, Judgement, Losses};
 
 /// Columns of a picture.
 pub const COLUMNS: usize = 72;
+/// Gauges that moved of which the numbers are told.
+const TOLD: usize = 20;
+/// Those that are said in a sentence.
+const SAID: usize = 3;
 
 /// One time that a fault was put in.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -45,6 +49,8 @@ pub struct Fault {
     pub effective: Option<bool>,
     /// What it was seen to do to connections or requests.
     pub effect: Option<Effect>,
+    /// What gauges did while it was in place.
+    pub gauges: Gauges,
     /// What counts as good.
     pub objective: String,
     /// Until traffic was out of bounds.
@@ -100,6 +106,34 @@ pub struct Writes {
     pub partial: bool,
     /// For people.
     pub text: String,
+}
+
+/// What gauges did while a fault was in place.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Gauges {
+    /// Gauges of which enough is known to tell.
+    pub looked_at: usize,
+    /// Series that nobody looked at, since there were too many.
+    pub left_out: usize,
+    /// Series that moved.
+    pub moved: usize,
+    /// The strongest series of the strongest of these gauges.
+    pub strongest: Vec<Moved>,
+    /// For people; `null` when none moved.
+    pub text: Option<String>,
+}
+
+/// A series that moved.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Moved {
+    /// The gauge; `up` for a target.
+    pub gauge: String,
+    /// Its series, with its labels.
+    pub series: String,
+    /// Its median before.
+    pub before: f64,
+    /// Its median while the fault was in place; `null` when it was gone.
+    pub then: Option<f64>,
 }
 
 /// A measured time.
@@ -177,6 +211,7 @@ fn fault(injection: &Injection, outcome: &FaultOutcome) -> Fault {
         outstanding: outcome.outstanding,
         effective: outcome.effective,
         effect: injection.effect.clone(),
+        gauges: Gauges::of(&measured.gauges),
         objective: measured.bounds.objective.text.clone(),
         impact: Measure::of(measured.impact),
         detection: Measure::of(measured.detection.took),
@@ -201,6 +236,30 @@ fn fault(injection: &Injection, outcome: &FaultOutcome) -> Fault {
         losses: outcome.losses.iter().map(Writes::of).collect(),
         picture: Picture::of(injection, measured),
     }
+}
+
+impl Gauges {
+    fn of(gauged: &Gauged) -> Self {
+        let told = gauged.strongest(TOLD).into_iter();
+        let moved = told.map(|it| Moved {
+            gauge: it.gauge.clone(),
+            series: it.series.clone(),
+            before: figures(it.before),
+            then: it.then.map(figures),
+        });
+        Self {
+            looked_at: gauged.looked_at,
+            left_out: gauged.left_out,
+            moved: gauged.moved.len(),
+            strongest: moved.collect(),
+            text: gauged.text(SAID),
+        }
+    }
+}
+
+/// To six significant figures: no more of a gauge is kept.
+fn figures(value: f64) -> f64 {
+    format!("{value:.5e}").parse().unwrap_or(value)
 }
 
 impl Measure {

@@ -100,6 +100,7 @@ fn cost(fault: &Fault) -> String {
             effect.text.clone()
         });
     }
+    parts.extend(fault.gauges.text.clone());
     if fault.effective == Some(false) {
         parts.push("did nothing that was seen".into());
     }

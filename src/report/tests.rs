@@ -4,8 +4,8 @@ use super::*;
 use crate::history::History;
 use crate::history::testing::{PAY, Recording, climb, fail, overload};
 use crate::session::record::{
-    Decision, EndReason, ErrorKind, FaultPlan, FaultState, Happening, Ledger, Missing, Record,
-    Sample, Tick,
+    Decision, EndReason, ErrorKind, FaultPlan, FaultState, GaugePlan, Happening, Ledger, Missing,
+    Number, Record, Sample, Tick,
 };
 use crate::verdict::judge;
 
@@ -370,4 +370,75 @@ fn lost_writes_are_told_with_the_fault_that_lost_them_and_how_far_back_they_lie(
     let json: serde_json::Value = serde_json::from_str(&summary.json().unwrap()).unwrap();
     assert_eq!(json["faults"][0]["losses"][0]["ledger"], "orders");
     assert!(json["faults"][0]["losses"][0]["partial"] == false);
+}
+
+/// A fault that traffic does not feel: it takes memory and every connection to the database.
+fn unfelt() -> History {
+    let state = |state: FaultState| Happening::Fault {
+        fault: 0,
+        state,
+        text: String::new(),
+        forced: false,
+        in_place: false,
+        proven: state == FaultState::Recovering,
+        until: None,
+    };
+    let gauge = |name: &str, unit: &str| GaugePlan {
+        name: name.into(),
+        unit: unit.into(),
+        ..GaugePlan::default()
+    };
+    let memory = |tick: &mut Tick, share: f64| {
+        let noise = (tick.n % 3) as f64 / 100.0;
+        tick.series.push((0, Some(Number(share + noise))));
+    };
+    window()
+        .window(|window| {
+            window.faults = vec![FaultPlan {
+                name: "fill memory".into(),
+                ..FaultPlan::default()
+            }];
+            window.gauges = vec![gauge("shop memory", "ratio"), gauge("pg conns", "")];
+        })
+        .phase(0)
+        .ticks_with(60, |tick| {
+            memory(tick, 0.02);
+            if tick.n == 1 {
+                tick.series.push((1, Some(Number(94.0))));
+            }
+        })
+        .event(state(FaultState::Injecting))
+        .event(state(FaultState::Active))
+        .ticks_with(30, |tick| {
+            memory(tick, 0.96);
+            if tick.n == 61 {
+                tick.series.push((1, None));
+            }
+        })
+        .event(state(FaultState::Reverting))
+        .event(state(FaultState::Recovering))
+        .ticks_with(60, |tick| memory(tick, 0.02))
+        .end(EndReason::Finished)
+        .history()
+}
+
+#[test]
+fn gauges_that_a_fault_moved_are_told_in_their_units() {
+    let history = unfelt();
+    let text = told(&history);
+    let words = "moved: pg conns 94 then gone, shop memory 3% then 97%";
+    assert!(text.contains(words), "{text}");
+    assert!(!text.contains("did nothing"), "{text}");
+    let json: serde_json::Value = serde_json::from_str(&summary(&history).json().unwrap()).unwrap();
+    let fault = &json["faults"][0];
+    assert_eq!(fault["effective"], true);
+    let gauges = &fault["gauges"];
+    assert_eq!(
+        (&gauges["looked_at"], &gauges["moved"]),
+        (&2.into(), &2.into())
+    );
+    assert_eq!(gauges["text"], words);
+    assert_eq!(gauges["strongest"][0]["then"], serde_json::Value::Null);
+    assert_eq!(gauges["strongest"][1]["gauge"], "shop memory");
+    assert_eq!(gauges["strongest"][1]["then"], 0.97);
 }

@@ -92,8 +92,8 @@ fn service(history: &History, fault: usize) -> String {
     named.or_else(window).unwrap_or_default()
 }
 
-/// Whether it was seen to do anything: to connections or requests by who put it in, to traffic, to a gate, to an alert.
-/// A group does what its members do.
+/// Whether it was seen to do anything: to connections or requests by who put it in, to traffic, to a gate, to an
+/// alert, to a gauge. A group does what its members do.
 fn effective(history: &History, injection: &Injection, measured: &Assessment) -> Option<bool> {
     let members = history.fault(injection.fault);
     let members = members.map_or(&[][..], |plan: &FaultPlan| &plan.members);
@@ -109,6 +109,7 @@ fn effective(history: &History, injection: &Injection, measured: &Assessment) ->
         || measured.impact.took().is_some()
         || !injection.gates.is_empty()
         || injection.alerts.iter().any(|fired| !fired.before)
+        || !measured.gauges.moved.is_empty()
         || history
             .injections()
             .iter()
@@ -117,7 +118,7 @@ fn effective(history: &History, injection: &Injection, measured: &Assessment) ->
     match (seen, measured.impact, &injection.effect) {
         (true, _, _) => Some(true),
         // Nobody looked.
-        (false, Measured::Unknown(_), None) => None,
+        (false, Measured::Unknown(_), None) if measured.gauges.looked_at == 0 => None,
         (false, _, _) => Some(false),
     }
 }
@@ -216,8 +217,8 @@ fn weigh_one(case: &mut Case, history: &History, outcome: &FaultOutcome) {
     match outcome.effective {
         Some(true) => {}
         Some(false) => {
-            let finding = format!("{name} did nothing that was seen: no connection, no request");
-            case.hold(Verdict::Conditional, finding);
+            let nothing = nothing_seen(&outcome.measured);
+            case.hold(Verdict::Conditional, format!("{name} {nothing}"));
         }
         None => {
             let finding = format!("whether {name} did anything is not known");
@@ -236,6 +237,15 @@ fn weigh_one(case: &mut Case, history: &History, outcome: &FaultOutcome) {
     }
     weigh_recovery(case, outcome);
     weigh_detection(case, outcome);
+}
+
+fn nothing_seen(measured: &Assessment) -> String {
+    let nothing = "did nothing that was seen: no connection, no request";
+    match measured.gauges.looked_at {
+        0 => nothing.into(),
+        1 => format!("{nothing}, nor the one gauge"),
+        gauges => format!("{nothing}, none of {gauges} gauges"),
+    }
 }
 
 /// Whether the state was read back after it was undone, or traffic that was hurt was seen to be well again.

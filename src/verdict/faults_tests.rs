@@ -4,8 +4,8 @@ use super::faults::FaultOutcome;
 use super::{Judgement, Verdict, judge, so_far};
 use crate::history::testing::{PAY, Recording, SECOND, fail};
 use crate::session::record::{
-    Alert, AlertState, Effect, EndReason, ErrorKind, FaultPlan, FaultState, Happening, Ledger,
-    TargetPlan, Tick,
+    Alert, AlertState, Effect, EndReason, ErrorKind, FaultPlan, FaultState, GaugePlan, Happening,
+    Ledger, Number, TargetPlan, Tick,
 };
 
 fn window() -> Recording {
@@ -219,6 +219,122 @@ fn a_fault_that_nothing_felt_did_nothing() {
     }))));
     assert_eq!(one(&touched).effective, Some(true));
     assert_eq!(touched.verdict, Verdict::Go, "{:?}", touched.findings);
+}
+
+/// Gauges of memory and connections, of a target that is scraped so often.
+fn gauged(every_us: u64, ticks: u64) -> Recording {
+    let plan = |name: &str, unit: &str| GaugePlan {
+        name: name.into(),
+        of: Some("shop".into()),
+        unit: unit.into(),
+        ..GaugePlan::default()
+    };
+    let scraped = TargetPlan {
+        name: "shop".into(),
+        kind: "scrape".into(),
+        every_us,
+        ..TargetPlan::default()
+    };
+    window()
+        .window(|window| {
+            window.gauges = vec![plan("shop memory", "bytes"), plan("pg conns", "")];
+            window.targets.push(scraped);
+        })
+        .ticks_with(ticks, |tick| gauges(tick, 400.0))
+}
+
+/// Memory of about so many MiB, and always 94 connections.
+fn gauges(tick: &mut Tick, memory: f64) {
+    let noise = (tick.n * 7 % 10) as f64;
+    let bytes = (memory + noise) * f64::from(1 << 20);
+    tick.series = vec![(0, Some(Number(bytes))), (1, Some(Number(94.0)))];
+}
+
+fn filled(recording: Recording, memory: f64, ticks: u64) -> Judgement {
+    ended(
+        recording
+            .event(state(0, FaultState::Injecting))
+            .event(state(0, FaultState::Active))
+            .ticks_with(ticks, |tick| gauges(tick, memory))
+            .event(state(0, FaultState::Reverting))
+            .event(state(0, FaultState::Recovering))
+            .ticks_with(60, |tick| gauges(tick, 400.0)),
+    )
+}
+
+#[test]
+fn a_fault_that_only_a_gauge_felt_did_something() {
+    let judgement = filled(gauged(SECOND, 60), 600.0, 30);
+    assert_eq!(one(&judgement).effective, Some(true));
+    let gauged_of_it = &one(&judgement).measured.gauges;
+    assert_eq!((gauged_of_it.looked_at, gauged_of_it.moved.len()), (2, 1));
+    let told = gauged_of_it.text(3).unwrap();
+    assert_eq!(told, "moved: shop memory 404MiB then 604MiB");
+    assert_eq!(judgement.verdict, Verdict::Go, "{:?}", judgement.findings);
+}
+
+#[test]
+fn a_fault_that_no_gauge_felt_either_did_nothing_and_says_so() {
+    let judgement = filled(gauged(SECOND, 60), 401.0, 30);
+    assert_eq!(one(&judgement).effective, Some(false));
+    let words =
+        "slow database did nothing that was seen: no connection, no request, none of 2 gauges";
+    assert!(says(&judgement, words), "{:?}", judgement.findings);
+    // Seen by three scrapes only, nobody knows of gauges.
+    let judgement = filled(gauged(10 * SECOND, 60), 600.0, 30);
+    assert_eq!(one(&judgement).measured.gauges.looked_at, 0);
+    let words = "slow database did nothing that was seen: no connection, no request";
+    assert!(judgement.findings.iter().any(|it| it == words));
+}
+
+#[test]
+fn without_traffic_gauges_that_were_looked_at_are_a_look() {
+    let silent = |tick: &mut Tick, memory: f64| {
+        gauges(tick, memory);
+        tick.steps.clear();
+    };
+    let dark = |every_us: u64, memory: f64| {
+        let dark = gauged(every_us, 0)
+            .ticks_with(60, |tick| silent(tick, 400.0))
+            .event(state(0, FaultState::Injecting))
+            .event(state(0, FaultState::Active))
+            .ticks_with(30, |tick| silent(tick, memory))
+            .event(state(0, FaultState::Recovering))
+            .ticks_with(60, |tick| silent(tick, 400.0));
+        one(&ended(dark)).effective
+    };
+    assert_eq!(dark(SECOND, 600.0), Some(true));
+    assert_eq!(dark(SECOND, 400.0), Some(false));
+    assert_eq!(dark(20 * SECOND, 400.0), None);
+}
+
+#[test]
+fn what_another_fault_may_have_done_to_a_gauge_is_not_laid_on_this_one() {
+    let other_first = gauged(SECOND, 60)
+        .event(state(1, FaultState::Injecting))
+        .event(state(1, FaultState::Active))
+        .ticks_with(2, |tick| gauges(tick, 400.0))
+        .event(state(0, FaultState::Injecting))
+        .event(state(0, FaultState::Active))
+        .ticks_with(30, |tick| gauges(tick, 900.0))
+        .event(state(0, FaultState::Recovering))
+        .ticks_with(5, |tick| gauges(tick, 900.0))
+        .event(state(1, FaultState::Recovering))
+        .ticks_with(60, |tick| gauges(tick, 400.0));
+    let judgement = ended(other_first.clone());
+    let looked_at = judgement
+        .faults
+        .iter()
+        .map(|it| it.measured.gauges.looked_at);
+    assert_eq!(looked_at.collect::<Vec<_>>(), [0, 0]);
+    // As members of a group they are one with it.
+    let group = other_first.window(|window| window.faults[1].members = vec![0]);
+    let judgement = ended(group);
+    let moved = judgement
+        .faults
+        .iter()
+        .map(|it| it.measured.gauges.moved.len());
+    assert_eq!(moved.collect::<Vec<_>>()[0], 1);
 }
 
 #[test]

@@ -9,13 +9,13 @@ use ratatui::style::Style;
 
 use super::Scene;
 use crate::console::moment::moment;
-use crate::console::series::in_words;
 use crate::console::table::{Cell, Column, Table};
 use crate::console::text::{clean, note};
 use crate::console::theme::Theme;
 use crate::history::{History, StandingAlert};
 use crate::session::record::AlertState;
 use crate::verdict::format::clock;
+use crate::verdict::labels::in_words;
 
 /// The glyph of a state, and how much it matters.
 pub fn look(theme: &Theme, state: AlertState) -> (&'static str, Style) {

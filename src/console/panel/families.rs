@@ -9,10 +9,10 @@ use std::collections::HashMap;
 use super::Scene;
 use super::course::{Values, courses};
 use super::gauge::{Bound, Level, Reading, Unit};
-use crate::console::series::{apart, labels, split};
 use crate::console::text::clean;
 use crate::console::widget::{Axis, Column};
 use crate::session::record::{GaugePlan, Names};
+use crate::verdict::labels::{apart, labels, split};
 
 /// The series of a row.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,9 +2,8 @@
 
 use crate::console::widget::Column;
 use crate::profile::expect::Cmp;
-use crate::profile::model::GaugeUnit;
 use crate::profile::units;
-use crate::verdict::format;
+pub use crate::verdict::quantity::Quantity as Unit;
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,70 +14,6 @@ pub enum Level {
     Warn,
     /// Out of bounds.
     Crit,
-}
-
-/// What a value counts in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unit {
-    /// Bytes.
-    Bytes,
-    /// Seconds.
-    Seconds,
-    /// A share of one.
-    Ratio,
-    /// Something a second.
-    Rate,
-    /// A plain number.
-    Count,
-    /// Processor cores.
-    Cores,
-}
-
-impl Unit {
-    /// From the words of a profile.
-    pub fn of(words: &str) -> Self {
-        match words {
-            "bytes" => Self::Bytes,
-            "seconds" => Self::Seconds,
-            "ratio" => Self::Ratio,
-            "per second" => Self::Rate,
-            _ => Self::Count,
-        }
-    }
-
-    /// By the name of a metric: what Prometheus' conventions have at its end.
-    pub fn of_metric(name: &str) -> Self {
-        Self::of(GaugeUnit::of_metric(name).name())
-    }
-
-    /// A value as it is written.
-    pub fn text(self, value: f64) -> String {
-        if value < 0.0 {
-            format!("-{}", self.amount(-value))
-        } else {
-            self.amount(value)
-        }
-    }
-
-    /// Likewise, of a value that is not negative.
-    pub fn amount(self, value: f64) -> String {
-        match self {
-            Self::Bytes => format::bytes(value),
-            Self::Seconds => format::duration_short(value * 1e6),
-            Self::Ratio => format::percent(value),
-            Self::Rate => format::rate_short(value),
-            Self::Count | Self::Cores => format::count_short(round(value)),
-        }
-    }
-}
-
-/// At most two decimals, so that a mean does not look more exact than it is.
-fn round(value: f64) -> f64 {
-    if value >= 99.5 {
-        value.round()
-    } else {
-        (value * 100.0).round() / 100.0
-    }
 }
 
 /// A bound: `> 400MiB`.
@@ -238,19 +173,5 @@ mod tests {
         }
         assert_eq!(Bound::parse("400MiB"), None);
         assert_eq!(Bound::parse("> much"), None);
-    }
-
-    #[test]
-    fn a_metric_says_by_its_name_what_it_counts_in() {
-        for (name, unit) in [
-            ("process_resident_memory_bytes", Unit::Bytes),
-            ("node_network_receive_bytes_total", Unit::Bytes),
-            ("scrape_duration_seconds", Unit::Seconds),
-            ("process_start_time_seconds", Unit::Count),
-            ("cache_hit_ratio", Unit::Ratio),
-            ("go_goroutines", Unit::Count),
-        ] {
-            assert_eq!(Unit::of_metric(name), unit, "{name}");
-        }
     }
 }

@@ -9,9 +9,9 @@ use super::Scene;
 use super::gauge::Unit;
 use super::overlay::{bottom, frame, typed};
 use crate::console::model::Overlay;
-use crate::console::series::split;
 use crate::console::table::first_row;
 use crate::console::text::{clean, cut, put, tint, width};
+use crate::verdict::labels::split;
 
 /// Series shown at once.
 const SHOWN: usize = 12;

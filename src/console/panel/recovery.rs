@@ -29,6 +29,8 @@ use crate::verdict::recovery::{Assessment, Measured};
 const MARGIN: usize = 20;
 /// Most columns of bars.
 const COLUMNS: usize = 180;
+/// Gauges that moved of which the numbers are told.
+const GAUGES: usize = 3;
 
 /// A word or two with its style.
 type Said = (String, Style);
@@ -97,6 +99,7 @@ impl<'a> Block<'a> {
         let mut facts = times(measured, budget, theme);
         facts.extend(cost(measured, theme));
         facts.extend(losses.iter().flat_map(|it| missing(it, theme)));
+        facts.extend(gauges(measured, theme));
         Self {
             injection,
             measured,
@@ -306,6 +309,17 @@ fn missing(losses: &Losses, theme: &Theme) -> Vec<Vec<Said>> {
     facts
 }
 
+/// The gauges that moved furthest, and how many more did.
+fn gauges(measured: &Assessment, theme: &Theme) -> Vec<Vec<Said>> {
+    let gauged = &measured.gauges;
+    let told = gauged.strongest(GAUGES);
+    let more = gauged.moved.len() - told.len();
+    let said = |text: String| vec![("moved ".to_owned(), theme.dim), (text, theme.text)];
+    let moved = told.iter().map(|it| clean(&it.text()).into_owned());
+    let more = (more > 0).then(|| format!("{more} more"));
+    moved.chain(more).map(said).collect()
+}
+
 /// Facts in lines of at most so many columns; one that is too long for a line is left out.
 fn flow(facts: Vec<Vec<Said>>, columns: usize, theme: &Theme) -> Vec<Vec<Said>> {
     let dot = format!(" {} ", theme.glyphs.dot);
@@ -332,13 +346,40 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
     use super::*;
-    use crate::console::panel::fixture::{at_every_size, buffer, lines, model, pictures};
+    use crate::console::panel::fixture::{at_every_size, buffer, lines, model, pictures, plain};
     use crate::session::record::{Event, Happening, Ledger, Missing, Record};
+    use crate::verdict::quantity::Quantity;
+    use crate::verdict::recovery::MovedSeries;
 
     #[test]
     fn it_shows_the_times_and_the_traffic_around_each_fault() {
         let pictures = pictures(&mut model(820), draw, [(78, 12), (118, 20), (198, 30)]);
         insta::assert_snapshot!(pictures);
+    }
+
+    #[test]
+    fn gauges_that_moved_are_told_and_the_others_are_not() {
+        let (theme, model) = (plain(), model(820));
+        let history = model.decks[0].shown();
+        let mut measured = Derived::of(history).injections(history)[0].1.clone();
+        assert_eq!(gauges(&measured, &theme), Vec::<Vec<Said>>::new());
+        let moved = |gauge: &str| MovedSeries {
+            gauge: gauge.into(),
+            series: gauge.into(),
+            short: String::new(),
+            unit: Quantity::Ratio,
+            before: 0.03,
+            then: Some(0.97),
+            strength: 12.0,
+        };
+        let names = ["cpu", "\u{1b}[31m", "disk", "net", "queue"];
+        measured.gauges.moved = names.map(moved).into();
+        let facts = gauges(&measured, &theme).into_iter();
+        let facts = facts.map(|fact| fact.into_iter().map(|(text, _)| text).collect());
+        let facts: Vec<String> = facts.collect();
+        assert_eq!(facts[0], "moved cpu 3% then 97%");
+        assert!(!facts[1].contains('\u{1b}'), "{facts:?}");
+        assert_eq!((facts.len(), facts[3].as_str()), (4, "moved 2 more"));
     }
 
     #[test]

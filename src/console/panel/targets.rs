@@ -12,13 +12,13 @@ use ratatui::style::Style;
 
 use super::Scene;
 use crate::console::moment::moment;
-use crate::console::series::labels;
 use crate::console::table::{Cell, Column, Table};
 use crate::console::text::{clean, note};
 use crate::console::theme::Theme;
 use crate::history::History;
 use crate::session::record::{Happening, Names, OF_SCRAPES as OWN};
 use crate::verdict::format;
+use crate::verdict::labels::labels;
 
 const UP: usize = 0;
 const TOOK: usize = 1;

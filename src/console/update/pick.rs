@@ -13,9 +13,9 @@ use super::{refuse, say};
 use crate::console::event::Command;
 use crate::console::model::{Model, Overlay};
 use crate::console::search::find;
-use crate::console::series::split;
 use crate::console::text::clean;
 use crate::engine::control::Wish;
+use crate::verdict::labels::split;
 
 /// Longest list of what could be meant.
 const FOUND: usize = 200;

@@ -1,8 +1,10 @@
 //! One injection, and how events change it.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
-use super::{AFTER_US, ALERTS, OUTPUT, Picture, WATCHED_US, WRITES_US};
+use super::super::bucket::Bucket;
+use super::{AFTER_US, ALERTS, Gauges, OUTPUT, Picture, WATCHED_US, WRITES_US};
 use crate::session::record::{Alert, AlertState, Effect, Event, FaultState, Happening};
 
 /// One time that a fault was put in, from the wish to what came after it. Times are µs since the window began.
@@ -56,6 +58,8 @@ pub struct Injection {
     pub gates: Vec<usize>,
     /// Traffic around it, by second.
     pub picture: Picture,
+    /// What gauges did before it and while it was in place.
+    pub gauges: Arc<Gauges>,
     /// When it was watched no longer, or that it still is.
     pub closed: Option<u64>,
 }
@@ -227,6 +231,17 @@ impl Injection {
             before,
             resolved: None,
         });
+    }
+
+    /// Takes in what gauges are at the end of a tick, while the fault is in place.
+    pub(super) fn look_at_gauges(&mut self, bucket: &Bucket, series: &[Option<f64>]) {
+        let goes = self.reverting.or(self.cleared).is_some();
+        let Some(active) = self.active.filter(|_| !goes) else {
+            return;
+        };
+        if self.gauges.wants(active, bucket.at) {
+            Arc::make_mut(&mut self.gauges).push(bucket, series);
+        }
     }
 
     /// Whether it was in place, as far as is known.

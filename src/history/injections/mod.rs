@@ -3,7 +3,8 @@
 //! ```text
 //!   Event ──▶ states, effects, outputs, alerts ─┐
 //!                                               ├─▶ Injection  one for each time a fault was put in
-//!   tick ───▶ cells, while one is being watched ┘
+//!   tick ───▶ cells, while one is being watched ┤
+//!        └──▶ gauges, while one is in place ────┘
 //! ```
 //!
 //! In: events in the order of the file, and ticks as a [`History`](super::History) keeps them. Out: [`Injection`]s, the
@@ -15,13 +16,17 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::bucket::Bucket;
-use crate::session::record::{Alert, AlertState, Event, FaultState, Happening, Ledger};
+use crate::session::record::{Alert, AlertState, Event, FaultState, Happening, Ledger, Names};
 
+mod gauges;
+#[cfg(test)]
+mod gauges_tests;
 mod injection;
 mod picture;
 #[cfg(test)]
 mod tests;
 
+pub use gauges::{BEFORE, Course, Gauges, SERIES, SINCE, Sample};
 pub use injection::{Failure, Fired, Injection};
 pub use picture::{CELLS, Cell, Picture};
 
@@ -67,6 +72,10 @@ pub(super) struct Around<'a> {
     pub ticks: &'a mut dyn Iterator<Item = &'a Bucket>,
     /// Length of a tick, µs.
     pub tick_us: u64,
+    /// Names by index.
+    pub names: &'a Names,
+    /// What each series is now.
+    pub series: &'a [Option<f64>],
 }
 
 impl Injections {
@@ -164,6 +173,9 @@ impl Injections {
         }
         self.seen += 1;
         let began = event.wall.saturating_sub(event.at);
+        let ticks: Vec<&Bucket> = around.ticks.collect();
+        let newest = || ticks.iter().copied();
+        let (names, series) = (around.names, around.series);
         let mut injection = Injection {
             number: self.seen,
             fault,
@@ -188,7 +200,8 @@ impl Injections {
             alerts: Vec::new(),
             alerts_cut: 0,
             gates: Vec::new(),
-            picture: Picture::before(event.at, around.ticks, around.tick_us),
+            picture: Picture::before(event.at, &mut newest(), around.tick_us),
+            gauges: Arc::new(Gauges::before(event.at, names, series, &mut newest())),
             closed: None,
         };
         for (alert, at) in around.alerts {
@@ -237,7 +250,8 @@ impl Injections {
     }
 
     /// Takes a tick in. What finishes after the window was over says nothing of the system.
-    pub(super) fn tick(&mut self, bucket: &Bucket, tick_us: u64) {
+    /// `series` is what each series is at its end.
+    pub(super) fn tick(&mut self, bucket: &Bucket, tick_us: u64, series: &[Option<f64>]) {
         if self.watched == 0 {
             return;
         }
@@ -247,6 +261,7 @@ impl Injections {
                 injection.closed = Some(bucket.at);
             } else {
                 injection.picture.push(bucket, tick_us);
+                injection.look_at_gauges(bucket, series);
             }
         });
         self.forget_closed();
@@ -274,13 +289,17 @@ impl Injections {
         self.watched -= closed.unwrap_or(self.watched);
     }
 
-    /// Takes over the picture of an injection that another fold of the same session has seen better, as far as
+    /// Takes over the picture and the gauges of an injection that another fold of the same session has seen better, as far as
     /// `until`, µs.
     pub(super) fn adopt(&mut self, other: &Injection, until: u64) {
         let same = |known: &&mut Arc<Injection>| {
             (known.fault, known.injecting) == (other.fault, other.injecting)
         };
         if let Some(injection) = self.kept.iter_mut().find(same) {
+            let gauges = other.gauges.up_to(until);
+            if gauges.len() > injection.gauges.len() {
+                Arc::make_mut(injection).gauges = Arc::new(gauges);
+            }
             let better = other.picture.up_to(until);
             if better.cells().len() > injection.picture.cells().len() {
                 let injection = Arc::make_mut(injection);

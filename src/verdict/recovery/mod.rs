@@ -17,6 +17,10 @@ use crate::history::injections::{Cell, Injection};
 mod bounds;
 mod cost;
 mod detect;
+mod gauges;
+mod moved;
+#[cfg(test)]
+mod moved_tests;
 #[cfg(test)]
 mod tests;
 mod windows;
@@ -25,6 +29,7 @@ mod words;
 pub use bounds::{Bounds, Objective};
 pub use cost::{Cost, Stretch};
 pub use detect::Detection;
+pub use gauges::{Gauged, MovedSeries};
 pub use windows::Breach;
 pub use words::between;
 
@@ -113,6 +118,8 @@ pub struct Assessment {
     pub breaches: Vec<Breach>,
     /// What it cost.
     pub cost: Cost,
+    /// What gauges did while it was in place.
+    pub gauges: Gauged,
 }
 
 impl Measured {
@@ -154,6 +161,7 @@ pub fn assess(history: &History, injection: &Injection) -> Assessment {
         recovery,
         breaches,
         cost: cost::cost(injection, &bounds, recovery.since),
+        gauges: gauges::gauged(history, injection),
         bounds,
     }
 }
