@@ -51,8 +51,10 @@ pub(super) struct Connection {
     touches: Vec<(usize, u64, Rc<Touch>)>,
     fuse: Option<Box<Fuse>>,
     hangs: bool,
-    /// The version of the route's table that it has seen.
+    /// The version of the route's table that it has seen; before its first turn, the one that was there when it came.
     seen: u64,
+    /// It has not had its first turn.
+    is_new: bool,
     /// It is closed, and let go at this moment.
     goodbye: Option<u64>,
     /// When the client was found to have no more.
@@ -77,8 +79,8 @@ impl Connection {
             touches: Vec::new(),
             fuse: None,
             hangs: false,
-            // Before any version, so that the first poll looks at the table.
-            seen: 0,
+            seen: route.version(),
+            is_new: true,
             goodbye: None,
             left_at: 0,
             slot: Slot::new(&route.timers),
@@ -90,11 +92,12 @@ impl Connection {
     /// Takes over what is on at the proxy by now.
     fn change(&mut self, now: u64) -> Option<End> {
         let version = self.route.version();
-        if self.seen == version {
+        if self.seen == version && !self.is_new {
             return None;
         }
         self.route.caught_up(self.seen);
         self.seen = version;
+        self.is_new = false;
         let table = self.route.table();
         self.touches.retain(|(fault, epoch, _)| {
             let mut on = table.iter();

@@ -36,12 +36,13 @@ impl ProxyDriver {
                 Ok(()) => {}
             }
             match switched.await {
-                Ok(result) => result?,
-                Err(_) if !on => return Ok(Done::default()),
-                Err(_) => return Err(gone()),
+                Ok(Ok(true)) => Ok(Done::seen(String::new())),
+                // Connections that had no turn yet take it at their next one.
+                Ok(Ok(false)) => Ok(Done::default()),
+                Ok(Err(why)) => Err(why),
+                Err(_) if !on => Ok(Done::default()),
+                Err(_) => Err(gone()),
             }
-            // The answer comes from the proxy when its connections have taken the switch.
-            Ok(Done::seen(String::new()))
         })
     }
 }

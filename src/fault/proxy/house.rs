@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::{LocalSet, spawn_local, yield_now};
+use tokio::task::{LocalSet, spawn_local};
+use tokio::time::timeout;
 
 use super::counts::Counts;
 use super::door::Door;
@@ -22,8 +23,9 @@ use crate::fault::driver::FaultError;
 use crate::profile::hosts::HostRule;
 use crate::profile::model::{Down, Toxic, ToxicKind};
 
-/// A switch that not every connection has seen after so long counts as done all the same: they will, one by one.
-const SWITCH: Duration = Duration::from_millis(30);
+/// A switch that not every connection has taken after so long is done all the same: they will, one by one. It is only not
+/// proven.
+const SWITCH: Duration = Duration::from_secs(1);
 
 /// Bytes read at a time.
 const SCRATCH: usize = 64 << 10;
@@ -52,7 +54,8 @@ pub(super) enum Order {
     Switch {
         fault: usize,
         on: bool,
-        done: oneshot::Sender<Result<(), FaultError>>,
+        /// Whether every connection has taken it.
+        done: oneshot::Sender<Result<bool, FaultError>>,
     },
     /// The end.
     End,
@@ -170,25 +173,44 @@ async fn serve(houses: &[House], timers: &Rc<Timers>, mut orders: mpsc::Unbounde
             Order::End => return,
             Order::Switch { fault, on, done } => {
                 epoch += 1;
-                let mut result = Ok(());
-                for house in houses {
-                    if let Err(why) = house.switch(fault, on, epoch).await {
-                        result = Err(why);
-                    }
-                }
-                // Whoever asked may have given up waiting.
-                let _ = done.send(result);
+                let concerned = houses.iter().filter(|house| house.has(fault));
+                let switched: Result<Vec<Rc<Route>>, FaultError> = concerned
+                    .map(|house| house.switch(fault, on, epoch))
+                    .collect();
+                // What comes after it does not wait until each connection has taken it.
+                spawn_local(async move {
+                    let result = match switched {
+                        Ok(routes) => Ok(taken(&routes).await),
+                        Err(why) => Err(why),
+                    };
+                    // Whoever asked may have given up waiting.
+                    let _ = done.send(result);
+                });
             }
         }
     }
 }
 
+/// Waits until every connection has taken what was switched, for a bounded time, and says whether all of them have.
+async fn taken(routes: &[Rc<Route>]) -> bool {
+    let all = async {
+        for route in routes {
+            route.is_level().await;
+        }
+    };
+    timeout(SWITCH, all).await.is_ok()
+}
+
 impl House {
-    /// Puts a fault in or takes it out, if it is one of this proxy, and waits until every connection does so.
-    async fn switch(&self, fault: usize, on: bool, epoch: u64) -> Result<(), FaultError> {
-        let Some((known, toxics)) = self.faults.iter().find(|(known, _)| known.index == fault)
-        else {
-            return Ok(());
+    fn has(&self, fault: usize) -> bool {
+        self.faults.iter().any(|(known, _)| known.index == fault)
+    }
+
+    /// Puts a fault in or takes it out, if it is one of this proxy. Each connection takes it at its next turn.
+    fn switch(&self, fault: usize, on: bool, epoch: u64) -> Result<Rc<Route>, FaultError> {
+        let known = self.faults.iter().find(|(known, _)| known.index == fault);
+        let Some((known, toxics)) = known else {
+            return Ok(Rc::clone(&self.route));
         };
         let mut table = self.route.table().to_vec();
         let was_on = table.iter().any(|active| active.fault == fault);
@@ -212,17 +234,13 @@ impl House {
         if was_on != on {
             self.route.change(table);
         }
-        let began = alarm::now();
-        let patience = SWITCH.as_nanos() as u64;
-        while self.route.behind() > 0 && alarm::now() - began < patience {
-            yield_now().await;
-        }
-        door.map_err(|error| {
-            FaultError(format!(
+        match door {
+            Ok(()) => Ok(Rc::clone(&self.route)),
+            Err(error) => Err(FaultError(format!(
                 "the fault proxy cannot listen on {} again: {error}; it goes on trying, end what took the port",
                 self.listen
-            ))
-        })
+            ))),
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use tokio::net::{TcpStream, lookup_host};
+use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::connection::Scratch;
@@ -66,6 +67,8 @@ pub(super) struct Route {
     here: Cell<usize>,
     /// Those among them that have not seen the last version.
     behind: Cell<usize>,
+    /// Tells when there is none of those any more.
+    level: Notify,
     waiting: RefCell<HashMap<u64, Waker>>,
     next: Cell<u64>,
 }
@@ -89,16 +92,17 @@ impl Route {
             version: Cell::new(1),
             here: Cell::new(0),
             behind: Cell::new(0),
+            level: Notify::new(),
             waiting: RefCell::default(),
             next: Cell::new(0),
         }
     }
 
-    /// A connection comes: its number, in the order in which they came. It has seen no version yet.
+    /// A connection comes: its number, in the order in which they came. It is not behind: whatever
+    /// it does first, it does by the table of then.
     pub fn enter(&self) -> Who {
         let connection = self.next.get();
         self.next.set(connection + 1);
-        self.behind.set(self.behind.get() + 1);
         self.here.set(self.here.get() + 1);
         self.common.open.set(self.common.open.get() + 1);
         Who {
@@ -120,6 +124,9 @@ impl Route {
     pub fn caught_up(&self, seen: u64) {
         if seen != self.version.get() {
             self.behind.set(self.behind.get() - 1);
+            if self.behind.get() == 0 {
+                self.level.notify_waiters();
+            }
         }
     }
 
@@ -141,9 +148,11 @@ impl Route {
         self.waiting.borrow().values().for_each(Waker::wake_by_ref);
     }
 
-    /// Connections that do not do yet what the table says.
-    pub fn behind(&self) -> usize {
-        self.behind.get()
+    /// Waits until every connection does what the table says.
+    pub async fn is_level(&self) {
+        while self.behind.get() > 0 {
+            self.level.notified().await;
+        }
     }
 
     pub fn version(&self) -> u64 {
