@@ -3,6 +3,8 @@
 mod breaking;
 mod calls;
 mod ledgers;
+mod progress;
+mod ticks;
 mod watching;
 
 use std::collections::BTreeMap;
@@ -12,6 +14,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use self::ledgers::Ledgers;
+pub use self::progress::{Left, Progress};
 use super::bottleneck::Causes;
 use super::command::{Call, Command, Order};
 use super::conductor::{Action, Conductor};
@@ -29,15 +32,11 @@ use crate::fault::keeper::Keeper;
 use crate::history::History;
 use crate::load::clock::{Clock, Nanos};
 use crate::load::fleet::{self, Fleet};
-use crate::load::generator::{self, Circumstances};
 use crate::load::http_work::HttpPlan;
-use crate::load::tick::FleetTick;
 use crate::load::work::Plan;
 use crate::profile::Profile;
 use crate::scrape::watch::{self, Observed, Watch};
-use crate::session::record::{
-    End, EndReason, Event, GeneratorTick, Happening, Key, Record, ScenarioState, Tick, VERSION,
-};
+use crate::session::record::{End, EndReason, Event, Happening, Key, Record, VERSION};
 use crate::session::{AppendError, Writer};
 
 /// Time that the workers get to be ready before the window's clock starts.
@@ -87,34 +86,6 @@ pub enum EngineError {
         /// Why.
         source: std::io::Error,
     },
-}
-
-/// What there is to show of a running window, once a tick.
-#[derive(Debug)]
-pub struct Progress<'a> {
-    /// Since the window began.
-    pub at: Duration,
-    /// What there is to come.
-    pub left: Left,
-    /// Name of the phase.
-    pub phase: &'a str,
-    /// The load factor asked for.
-    pub factor: f64,
-    /// Everything so far.
-    pub history: &'a History,
-    /// Ticks that could not be recorded.
-    pub lost: u64,
-}
-
-/// What a running window has before it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Left {
-    /// So much time, if nobody changes anything.
-    Time(Duration),
-    /// Work: every scenario has a fixed amount of it, of which this share is done, 0 to 1. The schedule only bounds it.
-    Work(f64),
-    /// Nobody knows: the phase is held.
-    Held,
 }
 
 /// Runs a window to its end. `show` is called once a tick and must not block.
@@ -311,82 +282,6 @@ impl Window {
 }
 
 impl Window {
-    /// Takes a tick in: completes it with what only the engine knows, records it, looks at the gates.
-    fn on_tick(&mut self, mut tick: FleetTick) {
-        let writes = std::mem::take(&mut tick.writes);
-        self.ledgers.add(writes, self.clock.now(), &self.history);
-        let n = tick.n;
-        let length = nanos(self.profile.window.tick);
-        let end = n * length;
-        let at = if tick.last && tick.at > 0 {
-            tick.at.min(end)
-        } else {
-            end
-        };
-        let samples = tick.samples.clone();
-        let mut record = self.complete(tick, at);
-        self.add_observed(&mut record);
-        if let Some(causes) = self.causes.update(record.at, &record.generator.bottleneck) {
-            self.note(None, Happening::Generator { causes });
-        }
-        self.put(Record::Tick(Box::new(record)));
-        for sample in samples {
-            self.put(Record::Sample(sample));
-        }
-        let dead = self.fleet.newly_dead();
-        self.on_deaths(&dead);
-        if let Some(slept) = self.sleep.slept() {
-            self.on_sleep(slept);
-        }
-        self.watch_gates(at / 1000);
-        self.judge_recoveries();
-        if self.drain_until.is_none() && self.all_done() {
-            let actions = self.conductor.finish(self.clock.now());
-            self.act(actions);
-        }
-    }
-
-    fn complete(&mut self, tick: FleetTick, at: Nanos) -> Tick {
-        let usage = self.meter.read();
-        let recorder_cpu = self.recorder.cpu_time();
-        let recorded =
-            recorder_cpu.saturating_sub(std::mem::replace(&mut self.recorder_cpu, recorder_cpu));
-        let circumstances = Circumstances::of(&tick);
-        let asked = self.conductor.asked(at);
-        let mut scenarios = tick.scenarios;
-        for (scenario, by_hand) in scenarios.iter_mut().zip(asked.by_hand) {
-            scenario.by_hand = by_hand;
-        }
-        let mut generator = GeneratorTick {
-            late: tick.late,
-            lag_us: tick.lag_us,
-            cpu: usage.cpu,
-            worker_cpu: tick.worker_cpu,
-            recorder_cpu: recorded.as_secs_f64() / usage.span.as_secs_f64().max(1e-9),
-            rss: usage.rss,
-            files: usage.files,
-            files_max: usage.files_max,
-            due: tick.due,
-            begun: tick.begun,
-            bottleneck: Vec::new(),
-        };
-        generator.bottleneck = generator::judge(&generator, circumstances);
-        Tick {
-            n: tick.n,
-            at: at / 1000,
-            wall: wall(),
-            phase: Some(asked.phase),
-            load: asked.factor,
-            scenarios,
-            steps: tick.steps,
-            generator,
-            slow: tick.slow,
-            series: Vec::new(),
-            scrapes: Vec::new(),
-            gauged: None,
-        }
-    }
-
     /// A worker that panicked puts no load, and what it knew is lost: the window cannot mean what it should any more.
     fn on_deaths(&mut self, dead: &[usize]) {
         for worker in dead {
@@ -400,32 +295,6 @@ impl Window {
     fn warn(&mut self, text: String) {
         tracing::error!("{text}");
         self.note(None, Happening::Warning { text });
-    }
-
-    fn watch_gates(&mut self, at: u64) {
-        if self.drain_until.is_some() {
-            return;
-        }
-        let changes = self.gates.update(at, &self.history);
-        for change in changes.events {
-            self.note(None, change);
-        }
-        if let Some(text) = changes.abort {
-            let actions = self.conductor.abort(text, self.clock.now());
-            self.act(actions);
-        }
-    }
-
-    /// Whether every scenario has a fixed amount of work and has done it.
-    fn all_done(&self) -> bool {
-        let scenarios = self
-            .history
-            .last_tick()
-            .map_or(&[][..], |tick| &tick.scenarios);
-        !scenarios.is_empty()
-            && scenarios
-                .iter()
-                .all(|scenario| scenario.state == ScenarioState::Done)
     }
 
     /// The first signal ends the window gracefully, the next one without waiting for what is in flight.
@@ -511,40 +380,6 @@ impl Window {
             metrics.apply(&record);
         }
         self.recorder.record(record);
-    }
-
-    /// Lets whoever scrapes the engine see how it stands.
-    fn publish(&mut self) {
-        let lost = self.recorder.lost();
-        if let Some(metrics) = &mut self.metrics {
-            metrics.publish(lost);
-        }
-    }
-
-    fn progress(&self) -> Progress<'_> {
-        let now = self.clock.now();
-        let left = match (self.conductor.end(), self.work) {
-            (None, _) => Left::Held,
-            (Some(_), Some(work)) => Left::Work(self.done(work)),
-            (Some(end), None) => Left::Time(Duration::from_nanos(end.saturating_sub(now))),
-        };
-        Progress {
-            at: Duration::from_nanos(now),
-            left,
-            phase: &self.profile.phases[self.conductor.phase()].name,
-            factor: self.conductor.factor(now),
-            history: &self.history,
-            lost: self.recorder.lost(),
-        }
-    }
-
-    /// The share of so many journeys that is done.
-    fn done(&self, work: u64) -> f64 {
-        let scenarios = 0..self.profile.scenarios.len();
-        let finished: u64 = scenarios
-            .map(|scenario| self.history.flow(scenario, &[]).finished)
-            .sum();
-        (finished as f64 / work.max(1) as f64).min(1.0)
     }
 
     fn close(mut self) -> Finished {

@@ -59,15 +59,14 @@ fn read<'c, 'a>(
 ) -> (Fault, Option<Vec<Node<'c, 'a>>>) {
     let table = &mut owned;
     let name = names.read(table);
-    let scaled =
-        |time: Option<Duration>, cx: &super::table::Context<'_>| time.map(|time| cx.scaled(time));
     let max = table.positive("max").unwrap_or(MAX);
     let mut members = None;
     let fault = Fault {
         key: keys.read(table, &name),
         driver: driver(table, &mut members, listens),
         max: table.cx.scaled(max),
-        recover_within: scaled(table.positive("recover_within"), table.cx),
+        // The system takes the time it takes, however short the schedule is.
+        recover_within: table.positive("recover_within"),
         detect: table.string("detect"),
         service: table.string("service"),
         name,
