@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use super::neighbours::Family;
 use super::windows::Windows;
 use super::{HOLD_US, LEAST, WINDOW_US};
 use crate::history::History;
@@ -48,20 +49,24 @@ pub struct Bounds {
     pub normal_requests: Option<u64>,
 }
 
-/// Traffic before an injection, from when earlier faults and what they left behind were over. What is normal while
-/// something is broken is no measure.
-fn undisturbed<'h>(history: &History, injection: &'h Injection) -> &'h [Arc<Cell>] {
+/// Traffic before an injection, and before its group, from when earlier faults and what they left behind were over. What
+/// is normal while something is broken is no measure.
+pub(super) fn undisturbed<'h>(history: &'h History, injection: &'h Injection) -> &'h [Arc<Cell>] {
+    let family = Family::of(history, injection);
     let earlier = history.injections().iter();
     let earlier = earlier.filter(|it| it.number < injection.number && it.was_done());
+    let earlier = earlier.filter(|it| !family.has(it));
     let over = earlier.map(|it| match (it.recovered, it.cleared) {
-        (Some(recovered), _) => recovered,
+        // Back is said when traffic has been good for so long.
+        (Some(back), cleared) => back.saturating_sub(HOLD_US).max(cleared.unwrap_or(0)),
         (None, Some(cleared)) => cleared.saturating_add(WINDOW_US + HOLD_US),
         (None, None) => u64::MAX,
     });
     let over = over.max().unwrap_or(0);
     let baseline = injection.picture.baseline();
     let first = baseline.partition_point(|cell| cell.start() < over);
-    &baseline[first..]
+    let end = baseline.partition_point(|cell| cell.at <= family.began());
+    baseline.get(first..end).unwrap_or_default()
 }
 
 impl Bounds {
@@ -87,6 +92,11 @@ impl Bounds {
     pub(super) fn expects_traffic(&self) -> bool {
         self.normal_requests
             .is_some_and(|before| before >= 3 * LEAST)
+    }
+
+    /// Whether slowness can be told at all: without a limit nothing is ever slow, and that nothing was says nothing.
+    pub fn tells_slowness(&self) -> bool {
+        self.objective.limit_us.is_some()
     }
 
     /// Whether this share of errors is within bounds.

@@ -17,6 +17,7 @@ use crate::history::injections::{Cell, Injection};
 mod bounds;
 mod cost;
 mod detect;
+mod neighbours;
 #[cfg(test)]
 mod tests;
 mod windows;
@@ -85,6 +86,8 @@ pub enum Why {
     Already,
     /// No source of alerts is watched.
     NoAlerts,
+    /// Neither a gate nor traffic before the fault says what is slow.
+    NoMeasure,
 }
 
 /// Whether and when the system was back.
@@ -123,6 +126,20 @@ impl Measured {
             Self::Waiting(_) | Self::Never(_) | Self::Unknown(_) => None,
         }
     }
+
+    /// That all was well again is not known where nothing says what is slow.
+    fn unless_blind(self, bounds: &Bounds) -> Self {
+        match self {
+            Self::Took(_) | Self::Seems { .. } if !bounds.tells_slowness() => {
+                Self::Unknown(Why::NoMeasure)
+            }
+            Self::Took(_)
+            | Self::Seems { .. }
+            | Self::Waiting(_)
+            | Self::Never(_)
+            | Self::Unknown(_) => self,
+        }
+    }
 }
 
 impl Recovery {
@@ -136,8 +153,8 @@ impl Recovery {
 pub fn assess(history: &History, injection: &Injection) -> Assessment {
     let bounds = Bounds::of(history, injection);
     let windows = Windows::of(injection.picture.cells(), &bounds, 0);
-    let impact = impact(history, injection, &windows);
-    let recovery = back(history, injection, &windows);
+    let impact = impact(history, injection, &bounds, &windows);
+    let recovery = back(history, injection, &bounds, &windows);
     let mut breaches = match injection.cleared {
         Some(cleared) => windows.breaches(cleared),
         None => Vec::new(),
@@ -150,7 +167,7 @@ pub fn assess(history: &History, injection: &Injection) -> Assessment {
     Assessment {
         impact,
         detection: detect::detection(history, injection),
-        mitigation: mitigation(history, injection, &windows, impact),
+        mitigation: mitigation(history, injection, &windows, impact).unless_blind(&bounds),
         recovery,
         breaches,
         cost: cost::cost(injection, &bounds, recovery.since),
@@ -160,13 +177,13 @@ pub fn assess(history: &History, injection: &Injection) -> Assessment {
 
 /// Whether the system is back, at a small part of the cost of [`assess`]: for a window that runs, once a tick.
 pub fn recovery(history: &History, injection: &Injection) -> Recovery {
-    let Some(from) = injection.ordered_back() else {
-        return back(history, injection, &Windows::default());
-    };
     let bounds = Bounds::of(history, injection);
+    let Some(from) = injection.ordered_back() else {
+        return back(history, injection, &bounds, &Windows::default());
+    };
     let from = from.saturating_sub(WINDOW_US);
     let windows = Windows::of(injection.picture.cells(), &bounds, from);
-    back(history, injection, &windows)
+    back(history, injection, &bounds, &windows)
 }
 
 /// Whether nothing that is still to come can change what is known of an injection.
@@ -186,7 +203,12 @@ fn beyond_telling(injection: &Injection) -> Option<Why> {
     }
 }
 
-fn impact(history: &History, injection: &Injection, windows: &Windows) -> Measured {
+fn impact(
+    history: &History,
+    injection: &Injection,
+    bounds: &Bounds,
+    windows: &Windows,
+) -> Measured {
     if let Some(why) = beyond_telling(injection) {
         return Measured::Unknown(why);
     }
@@ -216,7 +238,10 @@ fn impact(history: &History, injection: &Injection, windows: &Windows) -> Measur
     };
     let passed = seen.saturating_sub(from);
     if is_final(history, injection) || now(history) >= until {
-        Measured::Never(passed)
+        match bounds.tells_slowness() {
+            true => Measured::Never(passed),
+            false => Measured::Unknown(Why::NoMeasure),
+        }
     } else {
         Measured::Waiting(passed)
     }
@@ -250,7 +275,14 @@ fn mitigation(
     }
 }
 
-fn back(history: &History, injection: &Injection, windows: &Windows) -> Recovery {
+fn back(history: &History, injection: &Injection, bounds: &Bounds, windows: &Windows) -> Recovery {
+    let found = first_lasting(history, injection, windows);
+    let took = found.took.unless_blind(bounds);
+    let since = found.since.filter(|_| took == found.took);
+    Recovery { took, since }
+}
+
+fn first_lasting(history: &History, injection: &Injection, windows: &Windows) -> Recovery {
     let unknown = |why| Recovery {
         took: Measured::Unknown(why),
         since: None,

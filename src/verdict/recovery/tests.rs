@@ -10,6 +10,8 @@ use crate::session::record::{
     TargetPlan, Tick,
 };
 
+mod beside;
+
 /// When the fault comes, and when it goes, seconds.
 const ON: u64 = 180;
 const OFF: u64 = 240;
