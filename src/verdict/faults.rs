@@ -110,18 +110,30 @@ fn effective(history: &History, injection: &Injection, measured: &Assessment) ->
     }
 }
 
+/// Whether a recovery is over its budget, µs, for sure. A window that ends now still tells of what was a while ago, and
+/// good windows that began in time may be too few to tell.
+fn is_late(took: Measured, budget: u64) -> bool {
+    let seen = budget.saturating_add(WINDOW_US);
+    match took {
+        Measured::Took(took) | Measured::Seems { took, .. } => took.least > budget,
+        Measured::Never(passed) => passed > seen,
+        Measured::Waiting(passed) => passed > seen.saturating_add(HOLD_US),
+        Measured::Unknown(_) => false,
+    }
+}
+
 impl FaultOutcome {
     /// Whether the system was back in time; without a budget, whether it was back at all.
     pub(super) fn kept(&self) -> Kept {
         let budget = self.budget_us.unwrap_or(u64::MAX);
         match self.measured.recovery.took {
             Measured::Took(took) if took.most <= budget => Kept::Yes,
-            Measured::Took(took) | Measured::Seems { took, .. } if took.least > budget => Kept::No,
-            Measured::Never(_) => Kept::No,
-            Measured::Waiting(passed) if passed > budget => Kept::No,
+            Measured::Never(_) if self.budget_us.is_none() => Kept::No,
+            took if is_late(took, budget) => Kept::No,
             Measured::Took(_)
             | Measured::Seems { .. }
             | Measured::Waiting(_)
+            | Measured::Never(_)
             | Measured::Unknown(_) => Kept::Unclear,
         }
     }
@@ -160,18 +172,10 @@ pub(super) fn weigh_so_far(case: &mut Case, history: &History) {
         let Some(budget) = plan.and_then(|plan| plan.recover_within_us) else {
             continue;
         };
-        let late = match recovery(history, injection).took {
-            Measured::Took(took) | Measured::Seems { took, .. } => took.least > budget,
-            // A run of good windows may have begun in time, and be too short to tell.
-            Measured::Waiting(passed) => {
-                passed > budget.saturating_add(WINDOW_US).saturating_add(HOLD_US)
-            }
-            Measured::Never(_) => true,
-            Measured::Unknown(_) => false,
-        };
+        let late = is_late(recovery(history, injection).took, budget);
         if late {
             let budget = format::span(budget as f64 / 1e6);
-            let finding = format!("the system was not back {budget} after {name} was cleared");
+            let finding = format!("the system was not back {budget} after {name} was ordered back");
             case.hold(Verdict::NoGo, finding);
         }
     }

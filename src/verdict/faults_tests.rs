@@ -176,6 +176,30 @@ fn a_recovery_that_was_seen_for_too_short_a_time_is_no_go_ahead() {
 }
 
 #[test]
+fn what_ends_soon_after_the_order_back_is_too_early_to_tell() {
+    // The last window reaches back into the fault.
+    for (after, well) in [(0, 3), (0, 9), (20, 0), (35, 0)] {
+        let judgement = ended(strict(hurt(0, after, well)));
+        assert_ne!(judgement.verdict, Verdict::NoGo, "{:?}", judgement.findings);
+        assert_ne!(judgement.verdict, Verdict::Go, "{:?}", judgement.findings);
+        let points = &judgement.scores[0].points[2];
+        assert_eq!(points.points, None, "{}", points.reason);
+    }
+    // The engine was killed: nothing says that this is the end.
+    let torn = judge(&strict(hurt(0, 30, 5)).history());
+    assert!(!says(&torn, "come back"), "{:?}", torn.findings);
+    assert!(says(&torn, "cannot be told"), "{:?}", torn.findings);
+    // Without a budget, too.
+    let judgement = ended(strict(hurt(1, 0, 3)));
+    assert_ne!(judgement.verdict, Verdict::NoGo, "{:?}", judgement.findings);
+    assert!(
+        says(&judgement, "ends too early"),
+        "{:?}",
+        judgement.findings
+    );
+}
+
+#[test]
 fn a_way_back_that_nothing_proves_is_a_condition() {
     let window = window()
         .event(state(0, FaultState::Injecting))

@@ -6,7 +6,7 @@
 
 use serde::Serialize;
 
-use super::faults::FaultOutcome;
+use super::faults::{FaultOutcome, Kept};
 use super::format;
 use super::recovery::{Measured, Took, between};
 use crate::history::History;
@@ -150,7 +150,10 @@ fn recovery(outcome: &FaultOutcome) -> (Option<u8>, String) {
     let took = outcome.measured.recovery.took;
     let span = |micros: u64| format::span((micros as f64 / 1e6).round());
     match (took, outcome.budget_us) {
-        (Measured::Never(seen), _) => (Some(0), format!("not back within {}", span(seen))),
+        (Measured::Never(seen), _) => {
+            let points = (outcome.kept() == Kept::No).then_some(0);
+            (points, format!("not back within {}", span(seen)))
+        }
         (Measured::Took(took), Some(budget)) => {
             let Took { most, .. } = took;
             let points = in_proportion(budget as f64, most as f64);

@@ -319,7 +319,11 @@ fn first_lasting(history: &History, injection: &Injection, windows: &Windows) ->
         None => match state {
             Some(windows::State::Bad) => {
                 let seen = last.unwrap_or(from).saturating_sub(from);
-                Measured::Never(seen)
+                // What is bad in a window that reaches back beyond the order may have been before it.
+                match seen {
+                    0..WINDOW_US => Measured::Unknown(Why::Ended),
+                    WINDOW_US.. => Measured::Never(seen),
+                }
             }
             Some(windows::State::Good | windows::State::Unknown) => {
                 Measured::Unknown(Why::NoTraffic)
