@@ -7,7 +7,9 @@ use crate::history::injections::Injection;
 use crate::history::{History, injections::INJECTIONS};
 use crate::session::record::{FaultPlan, Ledger};
 
-use super::recovery::{Assessment, HOLD_US, Measured, WINDOW_US, Why, assess, between, recovery};
+use super::recovery::{
+    Assessment, HOLD_US, Measured, WINDOW_US, Why, alone_until, assess, between, recovery,
+};
 use super::{Case, Verdict, format};
 
 /// One time that a fault was put in, and how the system took it.
@@ -81,7 +83,7 @@ fn service(history: &History, fault: usize) -> String {
 }
 
 /// Whether it was seen to do anything: to connections or requests by who put it in, to traffic, to a gate, to an alert.
-/// A group does what its members do.
+/// A group does what its members do. What came once another fault was there may be that one's.
 fn effective(history: &History, injection: &Injection, measured: &Assessment) -> Option<bool> {
     let members = history.fault(injection.fault);
     let members = members.map_or(&[][..], |plan: &FaultPlan| &plan.members);
@@ -89,14 +91,15 @@ fn effective(history: &History, injection: &Injection, measured: &Assessment) ->
         let effect = it.effect.as_ref();
         effect.is_some_and(|effect| effect.affected > 0 || !effect.text.is_empty())
     };
+    let next = alone_until(history, injection);
     let until = injection.cleared.unwrap_or(u64::MAX);
     let with_it = |it: &&std::sync::Arc<Injection>| {
         members.contains(&it.fault) && (injection.injecting..=until).contains(&it.injecting)
     };
     let seen = touched(injection)
         || measured.impact.took().is_some()
-        || !injection.gates.is_empty()
-        || injection.alerts.iter().any(|fired| !fired.before)
+        || injection.gates.iter().any(|&(_, at)| at <= next)
+        || (injection.alerts.iter()).any(|fired| !fired.before && fired.at <= next)
         || history
             .injections()
             .iter()

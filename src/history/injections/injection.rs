@@ -52,8 +52,8 @@ pub struct Injection {
     pub alerts: Vec<Fired>,
     /// Alerts that are not in `alerts` for want of room.
     pub alerts_cut: u64,
-    /// Gates that failed while it was watched and held before, by index.
-    pub gates: Vec<usize>,
+    /// Gates that failed while it was watched and held before, by index, and when they did first, µs since the window began.
+    pub gates: Vec<(usize, u64)>,
     /// Traffic around it, by second.
     pub picture: Picture,
     /// When it was watched no longer, or that it still is.

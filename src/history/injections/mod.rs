@@ -121,7 +121,7 @@ impl Injections {
                 let began = event.wall.saturating_sub(event.at);
                 self.each_watched(|injection| injection.alert(alert, event.at, began));
             }
-            Happening::Gate { gate, holds, .. } => self.gate(*gate, *holds),
+            Happening::Gate { gate, holds, .. } => self.gate(*gate, *holds, event.at),
             Happening::Stop { .. } => {
                 self.stopped.get_or_insert(event.at);
             }
@@ -214,7 +214,7 @@ impl Injections {
         }
     }
 
-    fn gate(&mut self, gate: usize, holds: bool) {
+    fn gate(&mut self, gate: usize, holds: bool, at: u64) {
         let failing = self.failing.binary_search(&gate);
         match (holds, failing) {
             (true, Ok(place)) => {
@@ -223,8 +223,8 @@ impl Injections {
             (false, Err(place)) => {
                 self.failing.insert(place, gate);
                 self.each_watched(|injection| {
-                    if !injection.gates.contains(&gate) {
-                        injection.gates.push(gate);
+                    if !injection.gates.iter().any(|&(known, _)| known == gate) {
+                        injection.gates.push((gate, at));
                     }
                 });
             }

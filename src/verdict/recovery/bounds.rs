@@ -23,6 +23,9 @@ const ERRORS: f64 = 0.01;
 /// Where no gate gives a limit, so many times the baseline's p99 is slow.
 const TIMES: u64 = 2;
 
+/// Traffic that says what is normal where there was something else before, µs.
+const SETTLED_US: u64 = WINDOW_US / 2;
+
 /// What is asked of traffic.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Objective {
@@ -49,24 +52,37 @@ pub struct Bounds {
     pub normal_requests: Option<u64>,
 }
 
-/// Traffic before an injection, and before its group, from when earlier faults and what they left behind were over. What
-/// is normal while something is broken is no measure.
+/// Traffic before an injection, and before its group, when no earlier fault was there and what it left behind was over:
+/// the latest such stretch that says enough. What is normal while something is broken is no measure.
 pub(super) fn undisturbed<'h>(history: &'h History, injection: &'h Injection) -> &'h [Arc<Cell>] {
     let family = Family::of(history, injection);
     let earlier = history.injections().iter();
     let earlier = earlier.filter(|it| it.number < injection.number && it.was_done());
-    let earlier = earlier.filter(|it| !family.has(it));
-    let over = earlier.map(|it| match (it.recovered, it.cleared) {
-        // Back is said when traffic has been good for so long.
-        (Some(back), cleared) => back.saturating_sub(HOLD_US).max(cleared.unwrap_or(0)),
-        (None, Some(cleared)) => cleared.saturating_add(WINDOW_US + HOLD_US),
-        (None, None) => u64::MAX,
+    let broken = earlier.filter(|it| !family.has(it)).map(|it| {
+        let over = match (it.recovered, it.cleared) {
+            // Back is said when traffic has been good for so long.
+            (Some(back), cleared) => back.saturating_sub(HOLD_US).max(cleared.unwrap_or(0)),
+            (None, Some(cleared)) => cleared.saturating_add(WINDOW_US + HOLD_US),
+            (None, None) => u64::MAX,
+        };
+        (it.injecting, over)
     });
-    let over = over.max().unwrap_or(0);
+    let mut broken: Vec<(u64, u64)> = broken.collect();
+    broken.sort_unstable();
+    broken.push((family.began(), u64::MAX));
     let baseline = injection.picture.baseline();
-    let first = baseline.partition_point(|cell| cell.start() < over);
-    let end = baseline.partition_point(|cell| cell.at <= family.began());
-    baseline.get(first..end).unwrap_or_default()
+    let (mut from, mut latest) = (0, &baseline[..0]);
+    for (began, over) in broken {
+        let first = baseline.partition_point(|cell| cell.start() < from);
+        let end = baseline.partition_point(|cell| cell.at <= began);
+        let between = baseline.get(first..end).unwrap_or_default();
+        let micros: u64 = between.iter().map(|cell| cell.micros).sum();
+        if micros >= SETTLED_US || first == 0 {
+            latest = between;
+        }
+        from = over.max(from);
+    }
+    latest
 }
 
 impl Bounds {

@@ -71,14 +71,15 @@ impl Stretch {
     }
 }
 
-/// `back` is when the system was, µs since the window began.
-pub(super) fn cost(injection: &Injection, bounds: &Bounds, back: Option<u64>) -> Cost {
+/// `back` is when the system was, µs since the window began, and `next` when the next fault came, whose aftermath is its own.
+pub(super) fn cost(injection: &Injection, bounds: &Bounds, back: Option<u64>, next: u64) -> Cost {
     let picture = &injection.picture;
     let all = picture.since();
     let cleared = injection.cleared.unwrap_or(u64::MAX);
     // Where nothing was ever good again, all that was seen counts; where it was at once, a little of it.
     let until = back
         .unwrap_or(u64::MAX)
+        .min(next)
         .max(cleared.saturating_add(AFTERMATH_US));
     let during = within(all, injection.injecting, cleared);
     let hurt = within(all, injection.injecting, until);

@@ -1,6 +1,6 @@
 //! Whether, and when, the system's own alerts noticed a fault.
 
-use super::{Measured, Took, Why, is_final, now};
+use super::{Measured, Took, Why, alone_until, is_final, now};
 use crate::history::History;
 use crate::history::injections::{Fired, Injection};
 use crate::session::record::AlertState;
@@ -26,6 +26,7 @@ pub(super) fn detection(history: &History, injection: &Injection) -> Detection {
         .fault(injection.fault)
         .and_then(|plan| plan.detect.as_deref());
     let is_wanted = |fired: &&Fired| wanted.is_none_or(|name| fired.alert.name == name);
+    let next = alone_until(history, injection);
     let mut noticed: Vec<&Fired> = injection
         .alerts
         .iter()
@@ -33,6 +34,9 @@ pub(super) fn detection(history: &History, injection: &Injection) -> Detection {
         .filter(|fired| fired.alert.state == AlertState::Firing && is_new(fired, injection))
         .collect();
     noticed.sort_by_key(|fired| fired.at);
+    // What fired once another fault was there may have noticed that one.
+    let too_late = noticed.iter().any(|fired| fired.at > next);
+    noticed.retain(|fired| fired.at <= next);
     if let Some(fired) = noticed.first() {
         let most = fired.at.saturating_sub(injection.injecting);
         let since = fired.since.unwrap_or(fired.at);
@@ -44,12 +48,15 @@ pub(super) fn detection(history: &History, injection: &Injection) -> Detection {
         };
     }
     let passed = injection.closed.unwrap_or_else(|| now(history));
-    let passed = passed.saturating_sub(injection.injecting);
+    let passed = passed.min(next).saturating_sub(injection.injecting);
+    let is_cut = next < injection.cleared.unwrap_or(u64::MAX);
     let took = if !injection.was_done() && !injection.is_outstanding() {
         Measured::Unknown(Why::NotDone)
     } else if !watches_alerts(history) && injection.alerts.is_empty() {
         Measured::Unknown(Why::NoAlerts)
-    } else if is_final(history, injection) {
+    } else if too_late && is_cut {
+        Measured::Unknown(Why::Another)
+    } else if is_final(history, injection) || next <= now(history) {
         Measured::Never(passed)
     } else {
         Measured::Waiting(passed)

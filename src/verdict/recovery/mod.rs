@@ -26,6 +26,7 @@ mod words;
 pub use bounds::{Bounds, Objective};
 pub use cost::{Cost, Stretch};
 pub use detect::Detection;
+pub use neighbours::alone_until;
 pub use windows::Breach;
 pub use words::between;
 
@@ -88,6 +89,8 @@ pub enum Why {
     NoAlerts,
     /// Neither a gate nor traffic before the fault says what is slow.
     NoMeasure,
+    /// Another fault was there, and may be what was seen.
+    Another,
 }
 
 /// Whether and when the system was back.
@@ -160,9 +163,7 @@ pub fn assess(history: &History, injection: &Injection) -> Assessment {
         None => Vec::new(),
     };
     // What the next fault does is not laid on this one.
-    let later = history.injections().iter();
-    let later = later.filter(|it| it.number > injection.number);
-    let next = later.map(|it| it.injecting).min().unwrap_or(u64::MAX);
+    let next = alone_until(history, injection);
     breaches.retain(|breach| breach.from <= next);
     Assessment {
         impact,
@@ -170,7 +171,7 @@ pub fn assess(history: &History, injection: &Injection) -> Assessment {
         mitigation: mitigation(history, injection, &windows, impact).unless_blind(&bounds),
         recovery,
         breaches,
-        cost: cost::cost(injection, &bounds, recovery.since),
+        cost: cost::cost(injection, &bounds, recovery.since, next),
         bounds,
     }
 }
@@ -213,8 +214,9 @@ fn impact(
         return Measured::Unknown(why);
     }
     let from = injection.injecting;
+    let next = alone_until(history, injection);
     let until = injection.cleared.map(|at| at.saturating_add(HOLD_US));
-    let until = until.unwrap_or(u64::MAX);
+    let until = until.unwrap_or(u64::MAX).min(next);
     if windows.state_at(from) == Some(windows::State::Bad) {
         return Measured::Unknown(Why::Already);
     }
@@ -239,6 +241,7 @@ fn impact(
     let passed = seen.saturating_sub(from);
     if is_final(history, injection) || now(history) >= until {
         match bounds.tells_slowness() {
+            _ if next < injection.cleared.unwrap_or(u64::MAX) => Measured::Unknown(Why::Another),
             true => Measured::Never(passed),
             false => Measured::Unknown(Why::NoMeasure),
         }
@@ -263,13 +266,17 @@ fn mitigation(
             }
         };
     };
-    let until = injection.cleared.unwrap_or(u64::MAX);
+    let until = injection.ordered_back().unwrap_or(u64::MAX);
+    let next = alone_until(history, injection);
     let runs = windows.runs(from.saturating_add(hurt.most), until);
-    if let Some(run) = runs.iter().find(|run| run.lasts() >= HOLD_US) {
+    if let Some(run) = runs.iter().find(|run| run.lasts() >= HOLD_US)
+        && run.first_at <= next
+    {
         return Measured::Took(run.took(from));
     }
-    match injection.cleared {
-        Some(cleared) => Measured::Never(cleared.saturating_sub(from)),
+    match injection.ordered_back() {
+        _ if next < until => Measured::Unknown(Why::Another),
+        Some(ordered) => Measured::Never(ordered.saturating_sub(from)),
         None if is_final(history, injection) => Measured::Unknown(Why::Ended),
         None => Measured::Waiting(now(history).saturating_sub(from)),
     }
@@ -293,8 +300,11 @@ fn first_lasting(history: &History, injection: &Injection, windows: &Windows) ->
     let Some(from) = injection.ordered_back() else {
         return unknown(Why::StillOn);
     };
+    let other = neighbours::disturbed_from(history, injection, from);
+    // What is good though another fault is there is good; what is good only later may have been bad by that.
+    let own = |run: &&Run| run.from_start || run.first_at <= other.saturating_add(WINDOW_US);
     let runs = windows.runs(from, u64::MAX);
-    if let Some(run) = runs.iter().find(|run| run.lasts() >= HOLD_US) {
+    if let Some(run) = runs.iter().find(|run| run.lasts() >= HOLD_US).filter(own) {
         return Recovery {
             took: Measured::Took(run.took(from)),
             since: Some(run.first_at),
@@ -303,6 +313,9 @@ fn first_lasting(history: &History, injection: &Injection, windows: &Windows) ->
     // What is good now may turn out to have been the beginning.
     let last = windows.last_at();
     let open = runs.last().filter(|run| Some(run.last_at) == last);
+    if other < u64::MAX && open.filter(own).is_none() {
+        return neighbours::cut_short(history, injection, windows, &runs, (from, other));
+    }
     let waited = now(history).saturating_sub(from);
     let state = windows.last_state_since(from);
     let silent = matches!(state, None | Some(windows::State::Unknown));

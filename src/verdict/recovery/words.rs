@@ -47,6 +47,7 @@ impl Why {
             Self::Already => "out of bounds before",
             Self::NoAlerts => "no alerts are watched",
             Self::NoMeasure => "nothing says what is slow: no gate, no traffic before",
+            Self::Another => "another fault was there, and may be what was seen",
         }
     }
 }
