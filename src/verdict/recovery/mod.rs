@@ -23,7 +23,7 @@ mod tests;
 mod windows;
 mod words;
 
-pub use bounds::{Bounds, Objective};
+pub use bounds::{Bounds, LIMITS, Limit, Objective};
 pub use cost::{Cost, Stretch};
 pub use detect::Detection;
 pub use neighbours::alone_until;
@@ -313,7 +313,7 @@ fn first_lasting(history: &History, injection: &Injection, windows: &Windows) ->
     // What is good now may turn out to have been the beginning.
     let last = windows.last_at();
     let open = runs.last().filter(|run| Some(run.last_at) == last);
-    if other < u64::MAX && open.filter(own).is_none() {
+    if other < u64::MAX && !open.as_ref().is_some_and(own) {
         return neighbours::cut_short(history, injection, windows, &runs, (from, other));
     }
     let waited = now(history).saturating_sub(from);

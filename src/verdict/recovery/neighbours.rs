@@ -78,10 +78,8 @@ pub(super) fn disturbed_from(history: &History, injection: &Injection, ordered: 
     let siblings = siblings.filter(|it| !is_group(it) && !is_group(injection));
     let others = siblings.chain(family.strangers());
     let others = others.filter(|it| {
-        let gone = it.cleared.unwrap_or(match it.is_outstanding() {
-            true => u64::MAX,
-            false => it.injecting,
-        });
+        // Of those that were in place, one that was not cleared may still be.
+        let gone = it.cleared.unwrap_or(u64::MAX);
         gone > ordered && (it.injecting > ordered || gone > along)
     });
     let since = others.map(|it| it.injecting.max(ordered));

@@ -46,7 +46,7 @@ impl Why {
             Self::NoImpact => "nothing was out of bounds",
             Self::Already => "out of bounds before",
             Self::NoAlerts => "no alerts are watched",
-            Self::NoMeasure => "nothing says what is slow: no gate, no traffic before",
+            Self::NoMeasure => "nothing says what is slow: no gate, no such traffic before",
             Self::Another => "another fault was there, and may be what was seen",
         }
     }
