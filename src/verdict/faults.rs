@@ -27,6 +27,8 @@ pub struct FaultOutcome {
     pub done: bool,
     /// Whether it may be in place still.
     pub outstanding: bool,
+    /// How long it was there, µs: from the injection until it was undone; `None` when it was not.
+    pub lasted_us: Option<u64>,
     /// Whether it was seen to do anything; `None` when nobody can tell.
     pub effective: Option<bool>,
     /// The recovery budget, µs.
@@ -62,6 +64,7 @@ fn outcome(history: &History, injection: &Injection) -> FaultOutcome {
         service: service(history, injection.fault),
         done: injection.was_done(),
         outstanding: injection.is_outstanding(),
+        lasted_us: (injection.cleared).map(|at| at.saturating_sub(injection.injecting)),
         effective: effective(history, injection, &measured),
         budget_us: plan.and_then(|plan| plan.recover_within_us),
         detect: plan.and_then(|plan| plan.detect.clone()),

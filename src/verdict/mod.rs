@@ -32,6 +32,8 @@ pub mod gates;
 pub mod generator;
 pub mod recovery;
 pub mod scorecard;
+#[cfg(test)]
+mod scorecard_tests;
 mod so_far;
 #[cfg(test)]
 mod tests;

@@ -171,7 +171,7 @@ pub fn assess(history: &History, injection: &Injection) -> Assessment {
         mitigation: mitigation(history, injection, &windows, impact).unless_blind(&bounds),
         recovery,
         breaches,
-        cost: cost::cost(injection, &bounds, recovery.since, next),
+        cost: cost::cost(history, injection, &bounds, recovery.since, next),
         bounds,
     }
 }
