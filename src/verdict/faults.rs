@@ -7,8 +7,9 @@ use crate::history::injections::Injection;
 use crate::history::{History, injections::INJECTIONS};
 use crate::session::record::{FaultPlan, Ledger};
 
+use super::late::known_late;
 use super::recovery::{
-    Assessment, HOLD_US, Measured, WINDOW_US, Why, alone_until, assess, between, recovery,
+    Assessment, HOLD_US, Measured, WINDOW_US, Why, alone_until, assess, between,
 };
 use super::{Case, Verdict, format};
 
@@ -118,7 +119,7 @@ fn effective(history: &History, injection: &Injection, measured: &Assessment) ->
 
 /// Whether a recovery is over its budget, µs, for sure. A window that ends now still tells of what was a while ago, and
 /// good windows that began in time may be too few to tell.
-fn is_late(took: Measured, budget: u64) -> bool {
+pub(super) fn is_late(took: Measured, budget: u64) -> bool {
     let seen = budget.saturating_add(WINDOW_US);
     match took {
         Measured::Took(took) | Measured::Seems { took, .. } => took.least > budget,
@@ -167,26 +168,31 @@ pub(super) fn weigh(case: &mut Case, history: &History, outcomes: &[FaultOutcome
 
 /// Judges faults while the window runs: what can only get worse.
 pub(super) fn weigh_so_far(case: &mut Case, history: &History) {
-    let faults = history.window().map_or(0, |window| window.faults.len());
-    for injection in (0..faults).filter_map(|fault| history.injection(fault)) {
+    for injection in history.injections() {
         let name = name(history, injection.fault);
         if let Some(failed) = injection.failed.as_ref().filter(|failed| failed.undoing) {
-            case.hold(Verdict::NoGo, not_undone(&name, &failed.text));
+            once(case, not_undone(&name, &failed.text));
             continue;
         }
         let plan = history.fault(injection.fault);
         let Some(budget) = plan.and_then(|plan| plan.recover_within_us) else {
             continue;
         };
-        let late = is_late(recovery(history, injection).took, budget);
-        if late {
+        if known_late(history, injection, budget) {
             let budget = format::span(budget as f64 / 1e6);
             let finding = format!("the system was not back {budget} after {name} was ordered back");
-            case.hold(Verdict::NoGo, finding);
+            once(case, finding);
         }
     }
     for ledger in history.ledgers() {
         weigh_ledger(case, ledger);
+    }
+}
+
+/// A no-go that may have more than one injection for a reason.
+fn once(case: &mut Case, finding: String) {
+    if !case.findings.contains(&finding) {
+        case.hold(Verdict::NoGo, finding);
     }
 }
 

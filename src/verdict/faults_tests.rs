@@ -176,6 +176,25 @@ fn a_recovery_that_was_seen_for_too_short_a_time_is_no_go_ahead() {
 }
 
 #[test]
+fn what_was_late_once_stays_late_when_the_fault_comes_again() {
+    let again = strict(hurt(0, 50, 100))
+        .event(state(0, FaultState::Injecting))
+        .event(state(0, FaultState::Active))
+        .ticks(5);
+    for _ in 0..2 {
+        let running = so_far(&again.history());
+        assert_eq!(running.verdict, Verdict::NoGo, "{:?}", running.findings);
+    }
+    let twice = again
+        .ticks_with(20, broken)
+        .event(state(0, FaultState::Recovering))
+        .ticks_with(75, broken);
+    let running = so_far(&twice.history());
+    let late = (running.findings.iter()).filter(|found| found.contains("was not back"));
+    assert_eq!(late.count(), 1, "{:?}", running.findings);
+}
+
+#[test]
 fn what_ends_soon_after_the_order_back_is_too_early_to_tell() {
     // The last window reaches back into the fault.
     for (after, well) in [(0, 3), (0, 9), (20, 0), (35, 0)] {

@@ -30,6 +30,7 @@ mod faults_tests;
 pub mod format;
 pub mod gates;
 pub mod generator;
+mod late;
 pub mod recovery;
 pub mod scorecard;
 #[cfg(test)]
