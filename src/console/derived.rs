@@ -146,7 +146,11 @@ mod tests {
             .window(|window| window.faults = vec![FaultPlan::default(); 2])
             .phase(0);
         for fault in [0, 0].into_iter().chain([1; INJECTIONS]) {
-            for state in [FaultState::Active, FaultState::Recovering, FaultState::Armed] {
+            for state in [
+                FaultState::Active,
+                FaultState::Recovering,
+                FaultState::Armed,
+            ] {
                 recording = recording.event(Happening::Fault {
                     fault,
                     state,

@@ -182,14 +182,21 @@ impl Injections {
             output: VecDeque::new(),
             output_cut: 0,
             alerts: Vec::new(),
+            pending: Vec::new(),
             alerts_cut: 0,
             gates: Vec::new(),
             picture: Picture::before(event.at, around.ticks, around.tick_us),
             closed: None,
         };
         for (alert, at) in around.alerts {
-            if alert.state != AlertState::Pending {
-                injection.keep(alert, at, began, true);
+            match alert.state {
+                AlertState::Pending if injection.pending.len() < ALERTS => {
+                    injection.pending.push(alert.clone());
+                }
+                AlertState::Pending => {}
+                AlertState::Firing | AlertState::Silenced | AlertState::Resolved => {
+                    injection.keep(alert, at, began, true);
+                }
             }
         }
         if self.kept.len() == INJECTIONS {

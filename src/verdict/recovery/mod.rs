@@ -87,6 +87,8 @@ pub enum Why {
     Already,
     /// No source of alerts is watched.
     NoAlerts,
+    /// No source of alerts answered.
+    NoSource,
     /// Neither a gate nor traffic before the fault says what is slow.
     NoMeasure,
     /// Another fault was there, and may be what was seen.

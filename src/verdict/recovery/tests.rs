@@ -11,6 +11,7 @@ use crate::session::record::{
 };
 
 mod beside;
+mod detected;
 mod measure;
 
 /// When the fault comes, and when it goes, seconds.
