@@ -20,7 +20,7 @@ use crate::verdict::{GateSpec, Judgement, Reading, live, so_far};
 
 /// Moments that are kept: two sessions side by side, and a few steps back.
 const KEPT: usize = 4;
-/// Injections that are measured, the newest: more are never on a screen.
+/// Injections that are measured, the newest, and the latest of each fault: more are never on a screen.
 const INJECTIONS: usize = 12;
 /// What the latest numbers of a scenario cover.
 const RECENT: Duration = Duration::from_secs(10);
@@ -121,12 +121,16 @@ impl Derived {
         })
     }
 
-    /// The newest injections, newest first, and how the system took them.
+    /// The newest injections and the latest of each fault, newest first, and how the system took them.
     pub fn injections(&self, history: &History) -> &[(Arc<Injection>, Assessment)] {
         self.injections.get_or_init(|| {
-            let newest = history.injections().iter().rev().take(INJECTIONS);
-            newest
-                .map(|it| (Arc::clone(it), assess(history, it)))
+            let newest = history.injections().iter().rev().enumerate();
+            let shown = newest.filter(|(place, it)| {
+                let latest = || history.injection(it.fault).map(|latest| latest.number);
+                *place < INJECTIONS || latest() == Some(it.number)
+            });
+            shown
+                .map(|(_, it)| (Arc::clone(it), assess(history, it)))
                 .collect()
         })
     }
@@ -141,6 +145,39 @@ impl Derived {
 mod tests {
     use super::*;
     use crate::console::testing;
+    use crate::history::testing::Recording;
+    use crate::session::record::{FaultPlan, FaultState, Happening};
+
+    #[test]
+    fn the_latest_injection_of_each_fault_is_measured_however_many_came_after_it() {
+        let mut recording = Recording::new(&[("steady", 600, 1.0)])
+            .window(|window| window.faults = vec![FaultPlan::default(); 2])
+            .phase(0);
+        for fault in [0, 0].into_iter().chain([1; INJECTIONS]) {
+            for state in [
+                FaultState::Active,
+                FaultState::Recovering,
+                FaultState::Armed,
+            ] {
+                recording = recording.event(Happening::Fault {
+                    fault,
+                    state,
+                    text: String::new(),
+                    forced: false,
+                    in_place: false,
+                    proven: false,
+                    until: None,
+                });
+            }
+            recording = recording.ticks(1);
+        }
+        let history = recording.history();
+        let derived = Derived::of(&history);
+        let measured = derived.injections(&history).iter();
+        let numbers: Vec<u64> = measured.map(|(it, _)| it.number).collect();
+        assert_eq!(numbers.len(), INJECTIONS + 1, "{numbers:?}");
+        assert_eq!(numbers.last(), Some(&2));
+    }
 
     #[test]
     fn what_is_kept_is_what_would_be_worked_out_anew() {

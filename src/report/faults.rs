@@ -2,7 +2,7 @@
 //!
 //! In: the injections of a history and what was measured of them. Out: [`Fault`]s, one an injection. Times named `_s`
 //! are seconds; those of an injection itself since the window began, those that were measured since the injection, or,
-//! of the recovery, since the clearing.
+//! of the recovery, since the order to bring the fault back.
 
 use serde::Serialize;
 
@@ -61,7 +61,7 @@ pub struct Fault {
     pub detected_by: Option<String>,
     /// Until traffic was good again with the fault in place.
     pub mitigation: Measure,
-    /// From the clearing until the system was back.
+    /// From the order to bring it back until the system was back.
     pub recovery: Measure,
     /// The recovery budget.
     pub recover_within_s: Option<f64>,

@@ -7,8 +7,11 @@ use crate::history::injections::Injection;
 use crate::history::{History, injections::INJECTIONS};
 use crate::session::record::FaultPlan;
 
+use super::late::known_late;
 use super::losses::{self, Losses};
-use super::recovery::{Assessment, HOLD_US, Measured, WINDOW_US, Why, assess, between, recovery};
+use super::recovery::{
+    Assessment, HOLD_US, Measured, WINDOW_US, Why, alone_until, assess, between,
+};
 use super::{Case, Verdict, format};
 
 /// One time that a fault was put in, and how the system took it.
@@ -26,6 +29,8 @@ pub struct FaultOutcome {
     pub done: bool,
     /// Whether it may be in place still.
     pub outstanding: bool,
+    /// How long it was there, µs: from the injection until it was undone; `None` when it was not.
+    pub lasted_us: Option<u64>,
     /// Whether it was seen to do anything; `None` when nobody can tell.
     pub effective: Option<bool>,
     /// The recovery budget, µs.
@@ -71,6 +76,7 @@ fn outcome(history: &History, injection: &Injection) -> FaultOutcome {
         service: service(history, injection.fault),
         done: injection.was_done(),
         outstanding: injection.is_outstanding(),
+        lasted_us: (injection.cleared).map(|at| at.saturating_sub(injection.injecting)),
         effective: effective(history, injection, &measured),
         budget_us: plan.and_then(|plan| plan.recover_within_us),
         detect: plan.and_then(|plan| plan.detect.clone()),
@@ -92,8 +98,8 @@ fn service(history: &History, fault: usize) -> String {
     named.or_else(window).unwrap_or_default()
 }
 
-/// Whether it was seen to do anything: to connections or requests by who put it in, to traffic, to a gate, to an
-/// alert, to a gauge. A group does what its members do.
+/// Whether it was seen to do anything: to connections or requests by who put it in, to traffic, to a gate, to an alert,
+/// to a gauge. A group does what its members do. What came once another fault was there may be that one's.
 fn effective(history: &History, injection: &Injection, measured: &Assessment) -> Option<bool> {
     let members = history.fault(injection.fault);
     let members = members.map_or(&[][..], |plan: &FaultPlan| &plan.members);
@@ -101,14 +107,15 @@ fn effective(history: &History, injection: &Injection, measured: &Assessment) ->
         let effect = it.effect.as_ref();
         effect.is_some_and(|effect| effect.affected > 0 || !effect.text.is_empty())
     };
+    let next = alone_until(history, injection);
     let until = injection.cleared.unwrap_or(u64::MAX);
     let with_it = |it: &&std::sync::Arc<Injection>| {
         members.contains(&it.fault) && (injection.injecting..=until).contains(&it.injecting)
     };
     let seen = touched(injection)
         || measured.impact.took().is_some()
-        || !injection.gates.is_empty()
-        || injection.alerts.iter().any(|fired| !fired.before)
+        || injection.gates.iter().any(|&(_, at)| at <= next)
+        || (injection.alerts.iter()).any(|fired| !fired.before && fired.at <= next)
         || !measured.gauges.moved.is_empty()
         || history
             .injections()
@@ -123,18 +130,30 @@ fn effective(history: &History, injection: &Injection, measured: &Assessment) ->
     }
 }
 
+/// Whether a recovery is over its budget, µs, for sure. A window that ends now still tells of what was a while ago, and
+/// good windows that began in time may be too few to tell.
+pub(super) fn is_late(took: Measured, budget: u64) -> bool {
+    let seen = budget.saturating_add(WINDOW_US);
+    match took {
+        Measured::Took(took) | Measured::Seems { took, .. } => took.least > budget,
+        Measured::Never(passed) => passed > seen,
+        Measured::Waiting(passed) => passed > seen.saturating_add(HOLD_US),
+        Measured::Unknown(_) => false,
+    }
+}
+
 impl FaultOutcome {
     /// Whether the system was back in time; without a budget, whether it was back at all.
     pub(super) fn kept(&self) -> Kept {
         let budget = self.budget_us.unwrap_or(u64::MAX);
         match self.measured.recovery.took {
             Measured::Took(took) if took.most <= budget => Kept::Yes,
-            Measured::Took(took) | Measured::Seems { took, .. } if took.least > budget => Kept::No,
-            Measured::Never(_) => Kept::No,
-            Measured::Waiting(passed) if passed > budget => Kept::No,
+            Measured::Never(_) if self.budget_us.is_none() => Kept::No,
+            took if is_late(took, budget) => Kept::No,
             Measured::Took(_)
             | Measured::Seems { .. }
             | Measured::Waiting(_)
+            | Measured::Never(_)
             | Measured::Unknown(_) => Kept::Unclear,
         }
     }
@@ -160,33 +179,30 @@ pub(super) fn weigh(case: &mut Case, history: &History, outcomes: &[FaultOutcome
 
 /// Judges faults while the window runs: what can only get worse.
 pub(super) fn weigh_so_far(case: &mut Case, history: &History) {
-    let faults = history.window().map_or(0, |window| window.faults.len());
-    for injection in (0..faults).filter_map(|fault| history.injection(fault)) {
+    for injection in history.injections() {
         let name = name(history, injection.fault);
         if let Some(failed) = injection.failed.as_ref().filter(|failed| failed.undoing) {
-            case.hold(Verdict::NoGo, not_undone(&name, &failed.text));
+            once(case, not_undone(&name, &failed.text));
             continue;
         }
         let plan = history.fault(injection.fault);
         let Some(budget) = plan.and_then(|plan| plan.recover_within_us) else {
             continue;
         };
-        let late = match recovery(history, injection).took {
-            Measured::Took(took) | Measured::Seems { took, .. } => took.least > budget,
-            // A run of good windows may have begun in time, and be too short to tell.
-            Measured::Waiting(passed) => {
-                passed > budget.saturating_add(WINDOW_US).saturating_add(HOLD_US)
-            }
-            Measured::Never(_) => true,
-            Measured::Unknown(_) => false,
-        };
-        if late {
+        if known_late(history, injection, budget) {
             let budget = format::span(budget as f64 / 1e6);
-            let finding = format!("the system was not back {budget} after {name} was cleared");
-            case.hold(Verdict::NoGo, finding);
+            let finding = format!("the system was not back {budget} after {name} was ordered back");
+            once(case, finding);
         }
     }
     losses::weigh(case, history);
+}
+
+/// A no-go that may have more than one injection for a reason.
+fn once(case: &mut Case, finding: String) {
+    if !case.findings.contains(&finding) {
+        case.hold(Verdict::NoGo, finding);
+    }
 }
 
 fn not_undone(name: &str, why: &str) -> String {

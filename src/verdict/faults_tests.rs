@@ -176,6 +176,49 @@ fn a_recovery_that_was_seen_for_too_short_a_time_is_no_go_ahead() {
 }
 
 #[test]
+fn what_was_late_once_stays_late_when_the_fault_comes_again() {
+    let again = strict(hurt(0, 50, 100))
+        .event(state(0, FaultState::Injecting))
+        .event(state(0, FaultState::Active))
+        .ticks(5);
+    for _ in 0..2 {
+        let running = so_far(&again.history());
+        assert_eq!(running.verdict, Verdict::NoGo, "{:?}", running.findings);
+    }
+    let twice = again
+        .ticks_with(20, broken)
+        .event(state(0, FaultState::Recovering))
+        .ticks_with(75, broken);
+    let running = so_far(&twice.history());
+    let late = (running.findings.iter()).filter(|found| found.contains("was not back"));
+    assert_eq!(late.count(), 1, "{:?}", running.findings);
+}
+
+#[test]
+fn what_ends_soon_after_the_order_back_is_too_early_to_tell() {
+    // The last window reaches back into the fault.
+    for (after, well) in [(0, 3), (0, 9), (20, 0), (35, 0)] {
+        let judgement = ended(strict(hurt(0, after, well)));
+        assert_ne!(judgement.verdict, Verdict::NoGo, "{:?}", judgement.findings);
+        assert_ne!(judgement.verdict, Verdict::Go, "{:?}", judgement.findings);
+        let points = &judgement.scores[0].points[2];
+        assert_eq!(points.points, None, "{}", points.reason);
+    }
+    // The engine was killed: nothing says that this is the end.
+    let torn = judge(&strict(hurt(0, 30, 5)).history());
+    assert!(!says(&torn, "come back"), "{:?}", torn.findings);
+    assert!(says(&torn, "cannot be told"), "{:?}", torn.findings);
+    // Without a budget, too.
+    let judgement = ended(strict(hurt(1, 0, 3)));
+    assert_ne!(judgement.verdict, Verdict::NoGo, "{:?}", judgement.findings);
+    assert!(
+        says(&judgement, "ends too early"),
+        "{:?}",
+        judgement.findings
+    );
+}
+
+#[test]
 fn a_way_back_that_nothing_proves_is_a_condition() {
     let window = window()
         .event(state(0, FaultState::Injecting))

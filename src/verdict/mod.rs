@@ -31,10 +31,13 @@ pub mod format;
 pub mod gates;
 pub mod generator;
 pub mod labels;
+mod late;
 pub mod losses;
 pub mod quantity;
 pub mod recovery;
 pub mod scorecard;
+#[cfg(test)]
+mod scorecard_tests;
 mod so_far;
 #[cfg(test)]
 mod tests;

@@ -6,10 +6,11 @@
 
 use serde::Serialize;
 
-use super::faults::FaultOutcome;
+use super::faults::{FaultOutcome, Kept};
 use super::format;
 use super::recovery::{Measured, Took, between};
 use crate::history::History;
+use crate::profile::expect::Stat;
 
 /// What is scored, and how much it weighs of 100.
 pub const WEIGHTS: [(&str, u8); 4] = [
@@ -76,37 +77,33 @@ pub(super) fn scores(history: &History, outcomes: &[FaultOutcome]) -> Vec<Score>
 fn score(outcomes: &[&FaultOutcome]) -> Option<Score> {
     let first = outcomes.first()?;
     let respects = [availability, degradation, recovery, detection];
-    let points: Vec<Points> = WEIGHTS
-        .into_iter()
-        .zip(respects)
-        .map(|((of, weight), respect)| {
-            let each = outcomes.iter().map(|outcome| respect(outcome));
-            // What is not known goes before all that is: one good time does not make up for one that nobody saw.
-            // Nothing is worse than none.
-            let worst = each.min_by_key(|(points, _)| (*points != Some(0), *points));
-            let (points, reason) = worst.unwrap_or_default();
-            Points {
-                of,
-                weight,
-                points,
-                reason,
-            }
-        })
-        .collect();
-    let sum = |unknown: u32| {
-        let weighed = points.iter().map(|it| {
-            let points = it.points.map_or(unknown, u32::from);
-            points * u32::from(it.weight)
+    let mut points = Vec::with_capacity(WEIGHTS.len());
+    let (mut least, mut most) = (0, 0);
+    for ((of, weight), respect) in WEIGHTS.into_iter().zip(respects) {
+        let each: Vec<_> = outcomes.iter().map(|outcome| respect(outcome)).collect();
+        let known = each.iter().filter_map(|(points, _)| *points).min();
+        // What is not known goes before all that is, but nothing: one good time does not make up for one that nobody saw.
+        let is_nothing = |points: Option<u8>| known == Some(0) && points == Some(0);
+        let worst = (each.into_iter()).min_by_key(|(points, _)| (!is_nothing(*points), *points));
+        let (worst, reason) = worst.unwrap_or_default();
+        least += u32::from(worst.unwrap_or(0)) * u32::from(weight);
+        // It is never better than the worst of what is known.
+        most += u32::from(worst.or(known).unwrap_or(100)) * u32::from(weight);
+        points.push(Points {
+            of,
+            weight,
+            points: worst,
+            reason,
         });
-        // Weights add up to 100, so the sum is at most 100.
-        (weighed.sum::<u32>() / 100).min(100) as u8
-    };
+    }
+    // Weights add up to 100, so a sum is at most 100.
+    let total = |weighed: u32| (weighed / 100).min(100) as u8;
     Some(Score {
         service: first.service.clone(),
         fault: first.name.clone(),
         injections: outcomes.len(),
-        least: sum(0),
-        most: sum(100),
+        least: total(least),
+        most: total(most),
         points,
     })
 }
@@ -132,19 +129,25 @@ fn availability(outcome: &FaultOutcome) -> (Option<u8>, String) {
 
 fn degradation(outcome: &FaultOutcome) -> (Option<u8>, String) {
     let cost = outcome.measured.cost;
-    let limit = outcome.measured.bounds.objective.limit_us;
-    let (Some(during), Some(limit)) = (cost.during.p99_us, limit.or(cost.before.p99_us)) else {
-        return (None, "too few requests to compare response times".into());
-    };
-    let limit = limit.max(cost.before.p99_us.unwrap_or(0));
     let shown = |micros: u64| format::duration_short(micros as f64);
-    let before = cost.before.p99_us.map_or_else(format::unknown, shown);
-    let reason = format!(
-        "p99 was {} while it was in place, {before} before, {} are allowed",
-        shown(during),
-        shown(limit)
-    );
-    (Some(in_proportion(limit as f64, during as f64)), reason)
+    let limits = outcome.measured.bounds.objective.limits.iter();
+    let times = cost.during.asked_us.into_iter().zip(cost.before.asked_us);
+    let each = limits.zip(times).filter_map(|(limit, (during, before))| {
+        let during = during?;
+        let allowed = limit.us.max(before.unwrap_or(0));
+        let reason = format!(
+            "{} was {} while it was in place, {} before, {} are allowed",
+            Stat::Quantile(limit.quantile),
+            shown(during),
+            before.map_or_else(format::unknown, shown),
+            shown(allowed)
+        );
+        Some((in_proportion(allowed as f64, during as f64), reason))
+    });
+    match each.min_by_key(|(points, _)| *points) {
+        Some((points, reason)) => (Some(points), reason),
+        None => (None, "too few requests to compare response times".into()),
+    }
 }
 
 /// A system that is back without what it had acknowledged has not come back; one that has some of it twice has by half.
@@ -164,7 +167,10 @@ fn back(outcome: &FaultOutcome) -> (Option<u8>, String) {
     let took = outcome.measured.recovery.took;
     let span = |micros: u64| format::span((micros as f64 / 1e6).round());
     match (took, outcome.budget_us) {
-        (Measured::Never(seen), _) => (Some(0), format!("not back within {}", span(seen))),
+        (Measured::Never(seen), _) => {
+            let points = (outcome.kept() == Kept::No).then_some(0);
+            (points, format!("not back within {}", span(seen)))
+        }
         (Measured::Took(took), Some(budget)) => {
             let Took { most, .. } = took;
             let points = in_proportion(budget as f64, most as f64);
@@ -195,8 +201,7 @@ fn detection(outcome: &FaultOutcome) -> (Option<u8>, String) {
     let alert = found.alert.as_deref().unwrap_or_default();
     match found.took {
         Measured::Took(took) | Measured::Seems { took, .. } => {
-            let during = outcome.measured.cost.during.micros;
-            if took.least <= during {
+            if outcome.lasted_us.is_none_or(|lasted| took.least <= lasted) {
                 (Some(100), format!("{alert} fired {}", after(took)))
             } else {
                 let reason = format!("{alert} fired {}, when the fault was gone", after(took));

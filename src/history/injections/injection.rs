@@ -52,10 +52,12 @@ pub struct Injection {
     pub output_cut: u64,
     /// Alerts that fired when it was put in, or began to while it was watched; silenced ones too.
     pub alerts: Vec<Fired>,
+    /// Alerts that were pending when it was put in, and have been since: they were on their way without it.
+    pub pending: Vec<Alert>,
     /// Alerts that are not in `alerts` for want of room.
     pub alerts_cut: u64,
-    /// Gates that failed while it was watched and held before, by index.
-    pub gates: Vec<usize>,
+    /// Gates that failed while it was watched and held before, by index, and when they did first, µs since the window began.
+    pub gates: Vec<(usize, u64)>,
     /// Traffic around it, by second.
     pub picture: Picture,
     /// What gauges did before it and while it was in place.
@@ -86,6 +88,8 @@ pub struct Fired {
     pub since: Option<u64>,
     /// Whether it was there before the fault was put in.
     pub before: bool,
+    /// Whether it was pending before the fault was put in, and fired without having been resolved.
+    pub pending: bool,
     /// When it was resolved.
     pub resolved: Option<u64>,
 }
@@ -187,15 +191,21 @@ impl Injection {
 
     pub(super) fn alert(&mut self, alert: &Alert, at: u64, began: u64) {
         let injecting = self.injecting;
-        let known = self.alerts.iter_mut().rev().find(|known| {
-            let same = (&known.alert.from, &known.alert.name, &known.alert.labels);
-            same == (&alert.from, &alert.name, &alert.labels) && known.resolved.is_none()
-        });
+        let known = self
+            .alerts
+            .iter_mut()
+            .rev()
+            .find(|known| is_same(&known.alert, alert) && known.resolved.is_none());
         match (alert.state, known) {
-            (AlertState::Pending, _)
-            | (AlertState::Resolved, None)
-            | (AlertState::Silenced, Some(_)) => {}
-            (AlertState::Resolved, Some(known)) => known.resolved = Some(at),
+            (AlertState::Resolved, None) => {
+                let place = self.pending.iter().position(|known| is_same(known, alert));
+                place.map(|place| self.pending.remove(place));
+            }
+            (AlertState::Pending, _) | (AlertState::Silenced, Some(_)) => {}
+            (AlertState::Resolved, Some(known)) => {
+                known.resolved = Some(at);
+                self.pending.retain(|known| !is_same(known, alert));
+            }
             (AlertState::Firing | AlertState::Silenced, None) => {
                 self.keep(alert, at, began, false);
             }
@@ -229,6 +239,7 @@ impl Injection {
             at,
             since: alert.since.map(|since| since.saturating_sub(began)),
             before,
+            pending: self.pending.iter().any(|known| is_same(known, alert)),
             resolved: None,
         });
     }
@@ -305,4 +316,9 @@ impl Injection {
         let from = self.injecting.saturating_sub(WRITES_US);
         (from, self.over().unwrap_or(u64::MAX))
     }
+}
+
+/// Whether two states are those of one alert.
+fn is_same(one: &Alert, other: &Alert) -> bool {
+    (&one.from, &one.name, &one.labels) == (&other.from, &other.name, &other.labels)
 }

@@ -134,7 +134,7 @@ impl Injections {
                 let began = event.wall.saturating_sub(event.at);
                 self.each_watched(|injection| injection.alert(alert, event.at, began));
             }
-            Happening::Gate { gate, holds, .. } => self.gate(*gate, *holds),
+            Happening::Gate { gate, holds, .. } => self.gate(*gate, *holds, event.at),
             Happening::Stop { .. } => {
                 self.stopped.get_or_insert(event.at);
             }
@@ -198,6 +198,7 @@ impl Injections {
             output: VecDeque::new(),
             output_cut: 0,
             alerts: Vec::new(),
+            pending: Vec::new(),
             alerts_cut: 0,
             gates: Vec::new(),
             picture: Picture::before(event.at, &mut newest(), around.tick_us),
@@ -205,8 +206,14 @@ impl Injections {
             closed: None,
         };
         for (alert, at) in around.alerts {
-            if alert.state != AlertState::Pending {
-                injection.keep(alert, at, began, true);
+            match alert.state {
+                AlertState::Pending if injection.pending.len() < ALERTS => {
+                    injection.pending.push(alert.clone());
+                }
+                AlertState::Pending => {}
+                AlertState::Firing | AlertState::Silenced | AlertState::Resolved => {
+                    injection.keep(alert, at, began, true);
+                }
             }
         }
         if self.kept.len() == INJECTIONS {
@@ -231,7 +238,7 @@ impl Injections {
         }
     }
 
-    fn gate(&mut self, gate: usize, holds: bool) {
+    fn gate(&mut self, gate: usize, holds: bool, at: u64) {
         let failing = self.failing.binary_search(&gate);
         match (holds, failing) {
             (true, Ok(place)) => {
@@ -240,8 +247,8 @@ impl Injections {
             (false, Err(place)) => {
                 self.failing.insert(place, gate);
                 self.each_watched(|injection| {
-                    if !injection.gates.contains(&gate) {
-                        injection.gates.push(gate);
+                    if !injection.gates.iter().any(|&(known, _)| known == gate) {
+                        injection.gates.push((gate, at));
                     }
                 });
             }

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use super::neighbours::Family;
 use super::windows::Windows;
 use super::{HOLD_US, LEAST, WINDOW_US};
 use crate::history::History;
@@ -22,15 +23,37 @@ const ERRORS: f64 = 0.01;
 /// Where no gate gives a limit, so many times the baseline's p99 is slow.
 const TIMES: u64 = 2;
 
+/// Most limits of response times that are looked at, those of the highest quantiles.
+pub const LIMITS: usize = 4;
+
+/// A limit of response times.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Limit {
+    /// The quantile that it is for.
+    pub quantile: f64,
+    /// A response time above this, µs, is slow.
+    pub us: u64,
+}
+
+impl Limit {
+    /// The share of requests that may be slow.
+    fn slow(&self) -> f64 {
+        1.0 - self.quantile + 1e-9
+    }
+}
+
+/// Traffic that says what is normal where there was something else before, µs.
+const SETTLED_US: u64 = WINDOW_US / 2;
+
 /// What is asked of traffic.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Objective {
     /// The comparison of the share of errors with its bound.
     pub errors: (Cmp, f64),
-    /// A response time above this, µs, is slow; `None` where neither a gate nor a baseline gives one.
+    /// All limits of response times, that of the highest quantile first; empty where neither a gate nor a baseline gives one.
+    pub limits: Vec<Limit>,
+    /// The first of them, µs.
     pub limit_us: Option<u64>,
-    /// The share of requests that may be slow.
-    pub slow: f64,
     /// Where this comes from, for people: `errors < 2%, p99 < 100ms`.
     pub text: String,
 }
@@ -42,26 +65,67 @@ pub struct Bounds {
     pub objective: Objective,
     /// The share of errors that was normal before; `None` without a baseline.
     pub normal_errors: Option<f64>,
-    /// The share of slow requests that was normal before.
-    pub normal_slow: Option<f64>,
+    /// Likewise, for each limit, the share of requests that are slower.
+    pub normal_slow: [Option<f64>; LIMITS],
     /// Requests in a window that were normal before.
     pub normal_requests: Option<u64>,
 }
 
-/// Traffic before an injection, from when earlier faults and what they left behind were over. What is normal while
-/// something is broken is no measure.
-fn undisturbed<'h>(history: &History, injection: &'h Injection) -> &'h [Arc<Cell>] {
+/// Traffic before an injection, and before its group, when no earlier fault was there and what it left behind was over:
+/// the latest such stretch that says enough. What is normal while something is broken is no measure, and neither is what
+/// was normal at another load: where too little is left, there is none.
+pub(super) fn undisturbed<'h>(history: &'h History, injection: &'h Injection) -> &'h [Arc<Cell>] {
+    let family = Family::of(history, injection);
     let earlier = history.injections().iter();
     let earlier = earlier.filter(|it| it.number < injection.number && it.was_done());
-    let over = earlier.map(|it| match (it.recovered, it.cleared) {
-        (Some(recovered), _) => recovered,
-        (None, Some(cleared)) => cleared.saturating_add(WINDOW_US + HOLD_US),
-        (None, None) => u64::MAX,
+    let broken = earlier.filter(|it| !family.has(it)).map(|it| {
+        let over = match (it.recovered, it.cleared) {
+            // Back is said when traffic has been good for so long.
+            (Some(back), cleared) => back.saturating_sub(HOLD_US).max(cleared.unwrap_or(0)),
+            (None, Some(cleared)) => cleared.saturating_add(WINDOW_US + HOLD_US),
+            (None, None) => u64::MAX,
+        };
+        (it.injecting, over)
     });
-    let over = over.max().unwrap_or(0);
+    let mut broken: Vec<(u64, u64)> = broken.collect();
+    broken.sort_unstable();
+    broken.push((family.began(), u64::MAX));
     let baseline = injection.picture.baseline();
-    let first = baseline.partition_point(|cell| cell.start() < over);
-    &baseline[first..]
+    let (mut from, mut latest) = (loaded_since(history, injection.phase), &baseline[..0]);
+    for (began, over) in broken {
+        let first = baseline.partition_point(|cell| cell.start() < from);
+        let end = baseline.partition_point(|cell| cell.at <= began);
+        let between = baseline.get(first..end).unwrap_or_default();
+        let micros: u64 = between.iter().map(|cell| cell.micros).sum();
+        if micros >= SETTLED_US || first == 0 {
+            latest = between;
+        }
+        from = over.max(from);
+    }
+    latest
+}
+
+/// Since when the load has been planned to be that of a phase, µs since the window began: when the first of those before
+/// it that are like it had reached it.
+fn loaded_since(history: &History, phase: Option<usize>) -> u64 {
+    let plans = history.window().map_or(&[][..], |window| &window.phases);
+    let began = |phase: usize| Some(history.phase(phase)?.start);
+    let found = phase.and_then(|phase| Some((phase, plans.get(phase)?, began(phase)?)));
+    let Some((phase, plan, mut since)) = found else {
+        return 0;
+    };
+    let mut first = plan;
+    for (before, earlier) in plans.iter().enumerate().take(phase).rev() {
+        // One that was skipped has no part in it.
+        let Some(began) = began(before) else {
+            continue;
+        };
+        if (earlier.load - plan.load).abs() > f64::EPSILON {
+            return since.saturating_add(first.ramp_us);
+        }
+        (first, since) = (earlier, began);
+    }
+    0
 }
 
 impl Bounds {
@@ -72,12 +136,14 @@ impl Bounds {
         let mut bounds = Self {
             objective,
             normal_errors: None,
-            normal_slow: None,
+            normal_slow: [None; LIMITS],
             normal_requests: None,
         };
         let windows = Windows::of(baseline, &bounds, 0);
         bounds.normal_errors = normal(&windows.shares(|window| window.failed));
-        bounds.normal_slow = normal(&windows.shares(|window| window.slow));
+        for limit in 0..bounds.objective.limits.len().min(LIMITS) {
+            bounds.normal_slow[limit] = normal(&windows.shares(|window| window.slow[limit]));
+        }
         bounds.normal_requests = windows.typical_requests();
         bounds
     }
@@ -89,21 +155,31 @@ impl Bounds {
             .is_some_and(|before| before >= 3 * LEAST)
     }
 
+    /// Whether slowness can be told at all: without a limit nothing is ever slow, and that nothing was says nothing.
+    pub fn tells_slowness(&self) -> bool {
+        self.objective.limit_us.is_some()
+    }
+
     /// Whether this share of errors is within bounds.
     pub fn allows_errors(&self, share: f64) -> bool {
         let (cmp, bound) = self.objective.errors;
         cmp.holds(share, bound) || self.normal_errors.is_some_and(|most| share <= most)
     }
 
-    /// Whether this share of slow requests is within bounds.
-    pub fn allows_slow(&self, share: f64) -> bool {
-        share <= self.objective.slow || self.normal_slow.is_some_and(|most| share <= most)
+    /// Whether so many of these requests may be slower than each limit.
+    pub fn allows_slow(&self, slow: &[u64; LIMITS], requests: u64) -> bool {
+        let limits = self.objective.limits.iter().zip(self.normal_slow);
+        limits.zip(slow).all(|((limit, normal), &slow)| {
+            let share = slow as f64 / requests.max(1) as f64;
+            share <= limit.slow() || normal.is_some_and(|most| share <= most)
+        })
     }
 }
 
 impl Objective {
-    /// What the gates ask of everything, always or in this phase; the one of the phase goes first. What they leave open
-    /// is 1 % of errors, and 1 % of requests beyond twice the p99 of the baseline.
+    /// What the gates ask of everything, always or in this phase; of two for one quantile, and of those for errors, the one
+    /// of the phase goes first. What they leave open is 1 % of errors, and 1 % of requests beyond twice the p99 of the
+    /// baseline.
     fn of(history: &History, phase: Option<usize>, baseline: &[Arc<Cell>]) -> Self {
         let gates = history.window().map_or(&[][..], |window| &window.gates);
         let in_phase = |gate: &&GatePlan| phase.is_some_and(|phase| gate.during.contains(&phase));
@@ -118,41 +194,61 @@ impl Objective {
             Expectation::Errors { cmp, bound } if bounds_above(cmp) => Some((cmp, bound)),
             _ => None,
         });
-        let latency = asked.iter().find_map(|expect| match *expect {
-            Expectation::Latency {
-                which: Latency::Response,
-                stat: Stat::Quantile(q),
-                cmp,
-                bound,
-            } if bounds_above(cmp) => Some((u64::try_from(bound.as_micros()).ok()?, 1.0 - q)),
-            _ => None,
-        });
-        let normal = p99(baseline).map(|p99| p99.saturating_mul(TIMES));
-        let (limit_us, slow) = match latency {
-            Some((limit, slow)) => (Some(limit), slow + 1e-9),
-            None => (normal, 0.01),
-        };
+        let mut limits: Vec<Limit> = Vec::new();
+        for limit in asked.iter().filter_map(limit_of) {
+            if limits
+                .iter()
+                .all(|known| known.quantile.to_bits() != limit.quantile.to_bits())
+            {
+                limits.push(limit);
+            }
+        }
+        limits.sort_by(|a, b| b.quantile.total_cmp(&a.quantile));
+        limits.truncate(LIMITS);
+        let is_asked_for = !limits.is_empty();
+        if let Some(p99) = p99(baseline).filter(|_| !is_asked_for) {
+            limits.push(Limit {
+                quantile: 0.99,
+                us: p99.saturating_mul(TIMES),
+            });
+        }
         let errors_text = match errors {
             Some((cmp, bound)) => Expectation::Errors { cmp, bound }.to_string(),
             None => "errors < 1% by default".into(),
         };
-        let latency_text = match (latency, limit_us) {
-            (Some((limit, slow)), _) => {
-                let q = Stat::Quantile(1.0 - slow);
-                format!(", {q} < {}", format::duration_short(limit as f64))
-            }
-            (None, Some(limit)) => {
-                let limit = format::duration_short(limit as f64);
-                format!(", p99 < {limit}, twice what it was before")
-            }
-            (None, None) => String::new(),
-        };
+        let mut text = errors_text;
+        for limit in limits.iter().rev() {
+            let q = Stat::Quantile(limit.quantile).to_string();
+            let us = format::duration_short(limit.us as f64);
+            let since = if is_asked_for {
+                ""
+            } else {
+                ", twice what it was before"
+            };
+            text.extend([", ", &q, " < ", &us, since]);
+        }
         Self {
             errors: errors.unwrap_or((Cmp::Less, ERRORS)),
-            limit_us,
-            slow,
-            text: errors_text + &latency_text,
+            limit_us: limits.first().map(|limit| limit.us),
+            limits,
+            text,
         }
+    }
+}
+
+/// The limit of response times that is asked for.
+fn limit_of(expect: &Expectation) -> Option<Limit> {
+    match *expect {
+        Expectation::Latency {
+            which: Latency::Response,
+            stat: Stat::Quantile(quantile),
+            cmp,
+            bound,
+        } if bounds_above(cmp) => {
+            let us = u64::try_from(bound.as_micros()).ok()?;
+            Some(Limit { quantile, us })
+        }
+        _ => None,
     }
 }
 

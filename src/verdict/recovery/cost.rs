@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::bounds::quantile;
+use super::bounds::{LIMITS, quantile, undisturbed};
 use super::{Bounds, within};
+use crate::history::History;
 use crate::history::injections::{Cell, Injection};
 use crate::session::hist::{highest, index_of, lowest};
 
@@ -23,6 +24,8 @@ pub struct Stretch {
     pub p50_us: Option<u64>,
     /// Likewise, the 99th percentile.
     pub p99_us: Option<u64>,
+    /// Likewise, for each limit of response times, the quantile that it is for.
+    pub asked_us: [Option<u64>; LIMITS],
 }
 
 /// What a fault cost, from its injection until the system was back or was seen last.
@@ -34,7 +37,7 @@ pub struct Cost {
     pub slow: u64,
     /// Time that users waited beyond the limit, all together, seconds; `None` where there is no limit.
     pub user_seconds: Option<f64>,
-    /// Traffic before the fault.
+    /// Traffic before the fault that says what is normal.
     pub before: Stretch,
     /// Traffic while it was in place.
     pub during: Stretch,
@@ -43,7 +46,11 @@ pub struct Cost {
 }
 
 impl Stretch {
-    fn of(cells: &[Arc<Cell>]) -> Self {
+    fn of(cells: &[Arc<Cell>], bounds: &Bounds) -> Self {
+        let mut asked_us = [None; LIMITS];
+        for (asked, limit) in asked_us.iter_mut().zip(&bounds.objective.limits) {
+            *asked = quantile(cells, limit.quantile);
+        }
         let sum = |each: fn(&Cell) -> u64| cells.iter().map(|cell| each(cell)).sum();
         Self {
             micros: sum(|cell| cell.micros),
@@ -51,6 +58,7 @@ impl Stretch {
             failed: sum(Cell::failed),
             p50_us: quantile(cells, 0.5),
             p99_us: quantile(cells, 0.99),
+            asked_us,
         }
     }
 
@@ -71,14 +79,20 @@ impl Stretch {
     }
 }
 
-/// `back` is when the system was, µs since the window began.
-pub(super) fn cost(injection: &Injection, bounds: &Bounds, back: Option<u64>) -> Cost {
-    let picture = &injection.picture;
-    let all = picture.since();
+/// `back` is when the system was, µs since the window began, and `next` when the next fault came, whose aftermath is its own.
+pub(super) fn cost(
+    history: &History,
+    injection: &Injection,
+    bounds: &Bounds,
+    back: Option<u64>,
+    next: u64,
+) -> Cost {
+    let all = injection.picture.since();
     let cleared = injection.cleared.unwrap_or(u64::MAX);
     // Where nothing was ever good again, all that was seen counts; where it was at once, a little of it.
     let until = back
         .unwrap_or(u64::MAX)
+        .min(next)
         .max(cleared.saturating_add(AFTERMATH_US));
     let during = within(all, injection.injecting, cleared);
     let hurt = within(all, injection.injecting, until);
@@ -98,8 +112,8 @@ pub(super) fn cost(injection: &Injection, bounds: &Bounds, back: Option<u64>) ->
         failed: hurt.iter().map(|cell| cell.failed()).sum(),
         slow,
         user_seconds: limit.map(|_| beyond / 1e6),
-        before: Stretch::of(picture.baseline()),
-        during: Stretch::of(during),
-        after: Stretch::of(within(all, cleared, until)),
+        before: Stretch::of(undisturbed(history, injection), bounds),
+        during: Stretch::of(during, bounds),
+        after: Stretch::of(within(all, cleared, until), bounds),
     }
 }

@@ -21,15 +21,17 @@ mod gauges;
 mod moved;
 #[cfg(test)]
 mod moved_tests;
+mod neighbours;
 #[cfg(test)]
 mod tests;
 mod windows;
 mod words;
 
-pub use bounds::{Bounds, Objective};
+pub use bounds::{Bounds, LIMITS, Limit, Objective};
 pub use cost::{Cost, Stretch};
 pub use detect::Detection;
 pub use gauges::{Gauged, MovedSeries};
+pub use neighbours::alone_until;
 pub use windows::Breach;
 pub use words::between;
 
@@ -90,6 +92,12 @@ pub enum Why {
     Already,
     /// No source of alerts is watched.
     NoAlerts,
+    /// No source of alerts answered.
+    NoSource,
+    /// Neither a gate nor traffic before the fault says what is slow.
+    NoMeasure,
+    /// Another fault was there, and may be what was seen.
+    Another,
 }
 
 /// Whether and when the system was back.
@@ -130,6 +138,20 @@ impl Measured {
             Self::Waiting(_) | Self::Never(_) | Self::Unknown(_) => None,
         }
     }
+
+    /// That all was well again is not known where nothing says what is slow.
+    fn unless_blind(self, bounds: &Bounds) -> Self {
+        match self {
+            Self::Took(_) | Self::Seems { .. } if !bounds.tells_slowness() => {
+                Self::Unknown(Why::NoMeasure)
+            }
+            Self::Took(_)
+            | Self::Seems { .. }
+            | Self::Waiting(_)
+            | Self::Never(_)
+            | Self::Unknown(_) => self,
+        }
+    }
 }
 
 impl Recovery {
@@ -143,24 +165,22 @@ impl Recovery {
 pub fn assess(history: &History, injection: &Injection) -> Assessment {
     let bounds = Bounds::of(history, injection);
     let windows = Windows::of(injection.picture.cells(), &bounds, 0);
-    let impact = impact(history, injection, &windows);
-    let recovery = back(history, injection, &windows);
+    let impact = impact(history, injection, &bounds, &windows);
+    let recovery = back(history, injection, &bounds, &windows);
     let mut breaches = match injection.cleared {
         Some(cleared) => windows.breaches(cleared),
         None => Vec::new(),
     };
     // What the next fault does is not laid on this one.
-    let later = history.injections().iter();
-    let later = later.filter(|it| it.number > injection.number);
-    let next = later.map(|it| it.injecting).min().unwrap_or(u64::MAX);
+    let next = alone_until(history, injection);
     breaches.retain(|breach| breach.from <= next);
     Assessment {
         impact,
         detection: detect::detection(history, injection),
-        mitigation: mitigation(history, injection, &windows, impact),
+        mitigation: mitigation(history, injection, &windows, impact).unless_blind(&bounds),
         recovery,
         breaches,
-        cost: cost::cost(injection, &bounds, recovery.since),
+        cost: cost::cost(history, injection, &bounds, recovery.since, next),
         gauges: gauges::gauged(history, injection),
         bounds,
     }
@@ -168,13 +188,13 @@ pub fn assess(history: &History, injection: &Injection) -> Assessment {
 
 /// Whether the system is back, at a small part of the cost of [`assess`]: for a window that runs, once a tick.
 pub fn recovery(history: &History, injection: &Injection) -> Recovery {
-    let Some(from) = injection.ordered_back() else {
-        return back(history, injection, &Windows::default());
-    };
     let bounds = Bounds::of(history, injection);
+    let Some(from) = injection.ordered_back() else {
+        return back(history, injection, &bounds, &Windows::default());
+    };
     let from = from.saturating_sub(WINDOW_US);
     let windows = Windows::of(injection.picture.cells(), &bounds, from);
-    back(history, injection, &windows)
+    back(history, injection, &bounds, &windows)
 }
 
 /// Whether nothing that is still to come can change what is known of an injection.
@@ -194,13 +214,19 @@ fn beyond_telling(injection: &Injection) -> Option<Why> {
     }
 }
 
-fn impact(history: &History, injection: &Injection, windows: &Windows) -> Measured {
+fn impact(
+    history: &History,
+    injection: &Injection,
+    bounds: &Bounds,
+    windows: &Windows,
+) -> Measured {
     if let Some(why) = beyond_telling(injection) {
         return Measured::Unknown(why);
     }
     let from = injection.injecting;
+    let next = alone_until(history, injection);
     let until = injection.cleared.map(|at| at.saturating_add(HOLD_US));
-    let until = until.unwrap_or(u64::MAX);
+    let until = until.unwrap_or(u64::MAX).min(next);
     if windows.state_at(from) == Some(windows::State::Bad) {
         return Measured::Unknown(Why::Already);
     }
@@ -224,7 +250,11 @@ fn impact(history: &History, injection: &Injection, windows: &Windows) -> Measur
     };
     let passed = seen.saturating_sub(from);
     if is_final(history, injection) || now(history) >= until {
-        Measured::Never(passed)
+        match bounds.tells_slowness() {
+            _ if next < injection.cleared.unwrap_or(u64::MAX) => Measured::Unknown(Why::Another),
+            true => Measured::Never(passed),
+            false => Measured::Unknown(Why::NoMeasure),
+        }
     } else {
         Measured::Waiting(passed)
     }
@@ -246,19 +276,30 @@ fn mitigation(
             }
         };
     };
-    let until = injection.cleared.unwrap_or(u64::MAX);
+    let until = injection.ordered_back().unwrap_or(u64::MAX);
+    let next = alone_until(history, injection);
     let runs = windows.runs(from.saturating_add(hurt.most), until);
-    if let Some(run) = runs.iter().find(|run| run.lasts() >= HOLD_US) {
+    if let Some(run) = runs.iter().find(|run| run.lasts() >= HOLD_US)
+        && run.first_at <= next
+    {
         return Measured::Took(run.took(from));
     }
-    match injection.cleared {
-        Some(cleared) => Measured::Never(cleared.saturating_sub(from)),
+    match injection.ordered_back() {
+        _ if next < until => Measured::Unknown(Why::Another),
+        Some(ordered) => Measured::Never(ordered.saturating_sub(from)),
         None if is_final(history, injection) => Measured::Unknown(Why::Ended),
         None => Measured::Waiting(now(history).saturating_sub(from)),
     }
 }
 
-fn back(history: &History, injection: &Injection, windows: &Windows) -> Recovery {
+fn back(history: &History, injection: &Injection, bounds: &Bounds, windows: &Windows) -> Recovery {
+    let found = first_lasting(history, injection, windows);
+    let took = found.took.unless_blind(bounds);
+    let since = found.since.filter(|_| took == found.took);
+    Recovery { took, since }
+}
+
+fn first_lasting(history: &History, injection: &Injection, windows: &Windows) -> Recovery {
     let unknown = |why| Recovery {
         took: Measured::Unknown(why),
         since: None,
@@ -269,8 +310,11 @@ fn back(history: &History, injection: &Injection, windows: &Windows) -> Recovery
     let Some(from) = injection.ordered_back() else {
         return unknown(Why::StillOn);
     };
+    let other = neighbours::disturbed_from(history, injection, from);
+    // What is good though another fault is there is good; what is good only later may have been bad by that.
+    let own = |run: &&Run| run.from_start || run.first_at <= other.saturating_add(WINDOW_US);
     let runs = windows.runs(from, u64::MAX);
-    if let Some(run) = runs.iter().find(|run| run.lasts() >= HOLD_US) {
+    if let Some(run) = runs.iter().find(|run| run.lasts() >= HOLD_US).filter(own) {
         return Recovery {
             took: Measured::Took(run.took(from)),
             since: Some(run.first_at),
@@ -279,6 +323,9 @@ fn back(history: &History, injection: &Injection, windows: &Windows) -> Recovery
     // What is good now may turn out to have been the beginning.
     let last = windows.last_at();
     let open = runs.last().filter(|run| Some(run.last_at) == last);
+    if other < u64::MAX && !open.as_ref().is_some_and(own) {
+        return neighbours::cut_short(history, injection, windows, &runs, (from, other));
+    }
     let waited = now(history).saturating_sub(from);
     let state = windows.last_state_since(from);
     let silent = matches!(state, None | Some(windows::State::Unknown));
@@ -295,7 +342,11 @@ fn back(history: &History, injection: &Injection, windows: &Windows) -> Recovery
         None => match state {
             Some(windows::State::Bad) => {
                 let seen = last.unwrap_or(from).saturating_sub(from);
-                Measured::Never(seen)
+                // What is bad in a window that reaches back beyond the order may have been before it.
+                match seen {
+                    0..WINDOW_US => Measured::Unknown(Why::Ended),
+                    WINDOW_US.. => Measured::Never(seen),
+                }
             }
             Some(windows::State::Good | windows::State::Unknown) => {
                 Measured::Unknown(Why::NoTraffic)

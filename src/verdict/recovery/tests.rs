@@ -10,6 +10,10 @@ use crate::session::record::{
     TargetPlan, Tick,
 };
 
+mod beside;
+mod detected;
+mod measure;
+
 /// When the fault comes, and when it goes, seconds.
 const ON: u64 = 180;
 const OFF: u64 = 240;

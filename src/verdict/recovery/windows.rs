@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::bounds::{LIMITS, Limit};
 use super::{Bounds, LEAST, Took, WINDOW_US};
 use crate::history::injections::Cell;
 use crate::session::hist::index_of;
@@ -25,7 +26,8 @@ pub(super) struct Window {
     pub at: u64,
     pub requests: u64,
     pub failed: u64,
-    pub slow: u64,
+    /// Requests slower than each limit.
+    pub slow: [u64; LIMITS],
     pub state: State,
 }
 
@@ -65,7 +67,7 @@ struct Counted {
     micros: u64,
     requests: u64,
     failed: u64,
-    slow: u64,
+    slow: [u64; LIMITS],
 }
 
 impl Windows {
@@ -74,12 +76,15 @@ impl Windows {
         let begin = cells.partition_point(|cell| cell.at <= from);
         let mut windows = Self::default();
         let mut inside: VecDeque<Counted> = VecDeque::new();
-        let (mut requests, mut failed, mut slow, mut covered) = (0u64, 0u64, 0u64, 0u64);
+        let (mut requests, mut failed, mut covered) = (0u64, 0u64, 0u64);
+        let mut slow = [0u64; LIMITS];
         for cell in &cells[begin..] {
-            let counted = count(cell, bounds.objective.limit_us);
+            let counted = count(cell, &bounds.objective.limits);
             requests = requests.saturating_add(counted.requests);
             failed = failed.saturating_add(counted.failed);
-            slow = slow.saturating_add(counted.slow);
+            for (sum, count) in slow.iter_mut().zip(counted.slow) {
+                *sum = sum.saturating_add(count);
+            }
             covered += counted.micros;
             if judge(&counted, bounds) {
                 windows.hurt.push(counted.at);
@@ -91,7 +96,9 @@ impl Windows {
             {
                 requests -= oldest.requests.min(requests);
                 failed -= oldest.failed.min(failed);
-                slow -= oldest.slow.min(slow);
+                for (sum, count) in slow.iter_mut().zip(oldest.slow) {
+                    *sum = sum.saturating_sub(count);
+                }
                 covered -= oldest.micros.min(covered);
                 inside.pop_front();
             }
@@ -108,7 +115,7 @@ impl Windows {
                 } else {
                     State::Unknown
                 }
-            } else if bounds.allows_errors(share(failed)) && bounds.allows_slow(share(slow)) {
+            } else if bounds.allows_errors(share(failed)) && bounds.allows_slow(&slow, requests) {
                 State::Good
             } else {
                 State::Bad
@@ -262,13 +269,22 @@ impl Run {
     }
 }
 
-fn count(cell: &Cell, limit: Option<u64>) -> Counted {
-    let slow = limit.map_or(0, |limit| {
-        let limit = index_of(limit);
+fn count(cell: &Cell, limits: &[Limit]) -> Counted {
+    let mut slow = [0u64; LIMITS];
+    let above = limits.iter().map(|limit| index_of(limit.us));
+    let above: Vec<u32> = above.take(LIMITS).collect();
+    if let Some(&least) = above.iter().min() {
         // Ascending, so what lies below need not be decoded twice.
-        let beyond = cell.response.iter().filter(|&(index, _)| index > limit);
-        beyond.fold(0u64, |sum, (_, count)| sum.saturating_add(count))
-    });
+        for (index, count) in cell.response.iter().filter(|&(index, _)| index > least) {
+            for (sum, _) in slow
+                .iter_mut()
+                .zip(&above)
+                .filter(|(_, above)| index > **above)
+            {
+                *sum = sum.saturating_add(count);
+            }
+        }
+    }
     Counted {
         at: cell.at,
         micros: cell.micros,
@@ -281,6 +297,7 @@ fn count(cell: &Cell, limit: Option<u64>) -> Counted {
 /// Whether a cell is out of bounds by itself.
 fn judge(cell: &Counted, bounds: &Bounds) -> bool {
     let share = |count: u64| count as f64 / cell.requests.max(1) as f64;
-    let fine = bounds.allows_errors(share(cell.failed)) && bounds.allows_slow(share(cell.slow));
+    let fine =
+        bounds.allows_errors(share(cell.failed)) && bounds.allows_slow(&cell.slow, cell.requests);
     cell.requests == 0 || !fine
 }

@@ -46,6 +46,9 @@ impl Why {
             Self::NoImpact => "nothing was out of bounds",
             Self::Already => "out of bounds before",
             Self::NoAlerts => "no alerts are watched",
+            Self::NoSource => "no source of alerts answered",
+            Self::NoMeasure => "nothing says what is slow: no gate, no such traffic before",
+            Self::Another => "another fault was there, and may be what was seen",
         }
     }
 }
