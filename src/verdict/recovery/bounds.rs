@@ -72,8 +72,7 @@ pub struct Bounds {
 }
 
 /// Traffic before an injection, and before its group, when no earlier fault was there and what it left behind was over:
-/// the latest such stretch that says enough. What is normal while something is broken is no measure, and neither is what
-/// was normal at another load: where too little is left, there is none.
+/// the latest such stretch that says enough. What is normal while something is broken is no measure.
 pub(super) fn undisturbed<'h>(history: &'h History, injection: &'h Injection) -> &'h [Arc<Cell>] {
     let family = Family::of(history, injection);
     let earlier = history.injections().iter();
@@ -91,7 +90,7 @@ pub(super) fn undisturbed<'h>(history: &'h History, injection: &'h Injection) ->
     broken.sort_unstable();
     broken.push((family.began(), u64::MAX));
     let baseline = injection.picture.baseline();
-    let (mut from, mut latest) = (loaded_since(history, injection.phase), &baseline[..0]);
+    let (mut from, mut latest) = (0, &baseline[..0]);
     for (began, over) in broken {
         let first = baseline.partition_point(|cell| cell.start() < from);
         let end = baseline.partition_point(|cell| cell.at <= began);
@@ -103,29 +102,6 @@ pub(super) fn undisturbed<'h>(history: &'h History, injection: &'h Injection) ->
         from = over.max(from);
     }
     latest
-}
-
-/// Since when the load has been planned to be that of a phase, µs since the window began: when the first of those before
-/// it that are like it had reached it.
-fn loaded_since(history: &History, phase: Option<usize>) -> u64 {
-    let plans = history.window().map_or(&[][..], |window| &window.phases);
-    let began = |phase: usize| Some(history.phase(phase)?.start);
-    let found = phase.and_then(|phase| Some((phase, plans.get(phase)?, began(phase)?)));
-    let Some((phase, plan, mut since)) = found else {
-        return 0;
-    };
-    let mut first = plan;
-    for (before, earlier) in plans.iter().enumerate().take(phase).rev() {
-        // One that was skipped has no part in it.
-        let Some(began) = began(before) else {
-            continue;
-        };
-        if (earlier.load - plan.load).abs() > f64::EPSILON {
-            return since.saturating_add(first.ramp_us);
-        }
-        (first, since) = (earlier, began);
-    }
-    0
 }
 
 impl Bounds {

@@ -1,4 +1,4 @@
-//! What is measured against: every limit that is asked for, and what was normal at the same load.
+//! What is measured against: every limit that is asked for.
 
 use super::*;
 
@@ -49,36 +49,4 @@ fn every_limit_that_is_asked_for_counts() {
     assert_eq!(measured.mitigation, Measured::Never((OFF - ON) * SECOND));
     // Waiting for what is no slower than 500 ms is no cost.
     assert!(measured.cost.slow > 1_000 && measured.cost.slow < 3_000);
-}
-
-/// A fault that does nothing, so many seconds into a phase in which three times as slow is normal.
-fn into_another_load(seconds: u64) -> Assessment {
-    let system = System {
-        rate: 100.0,
-        seed: 1,
-        at: |second| (0.0, if second > ON { 60_000 } else { 20_000 }),
-    };
-    let recording = Recording::new(&[("steady", ON, 1.0), ("peak", 600, 10.0)])
-        .window(|window| window.faults = vec![FaultPlan::default()])
-        .phase(0)
-        .ticks_with(ON, |tick| system.tick(tick))
-        .phase(1)
-        .ticks_with(seconds, |tick| system.tick(tick))
-        .event(enter(FaultState::Active))
-        .ticks_with(60, |tick| system.tick(tick))
-        .event(enter(FaultState::Recovering))
-        .ticks_with(90, |tick| system.tick(tick));
-    measured(recording)
-}
-
-#[test]
-fn what_was_normal_at_another_load_is_no_measure() {
-    let told = into_another_load(5);
-    assert!(matches!(told.impact, Measured::Never(_)), "{told:?}");
-    assert!(told.recovery.is_recovered(), "{told:?}");
-    assert!(told.bounds.objective.limit_us > Some(100_000), "{told:?}");
-    let unknown = Measured::Unknown(Why::NoMeasure);
-    let too_soon = into_another_load(2);
-    assert_eq!(too_soon.impact, unknown);
-    assert_eq!(too_soon.recovery.took, unknown);
 }
