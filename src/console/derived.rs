@@ -145,8 +145,8 @@ impl Derived {
 mod tests {
     use super::*;
     use crate::console::testing;
-    use crate::history::testing::Recording;
-    use crate::session::record::{FaultPlan, FaultState, Happening};
+    use crate::history::testing::{Recording, fault_event};
+    use crate::session::record::{FaultPlan, FaultState};
 
     #[test]
     fn the_latest_injection_of_each_fault_is_measured_however_many_came_after_it() {
@@ -159,15 +159,7 @@ mod tests {
                 FaultState::Recovering,
                 FaultState::Armed,
             ] {
-                recording = recording.event(Happening::Fault {
-                    fault,
-                    state,
-                    text: String::new(),
-                    forced: false,
-                    in_place: false,
-                    proven: false,
-                    until: None,
-                });
+                recording = recording.event(fault_event(fault, state));
             }
             recording = recording.ticks(1);
         }

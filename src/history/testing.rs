@@ -5,15 +5,28 @@ use std::collections::BTreeMap;
 use super::History;
 use crate::session::hist::Hist;
 use crate::session::record::{
-    Bottleneck, End, EndReason, ErrorKind, Event, Exemplar, Gap, GatePlan, GeneratorTick,
-    Happening, Key, ModelName, Names, PhasePlan, Record, ScenarioPlan, ScenarioState, ScenarioTick,
-    StepName, StepTick, Tick, Window,
+    Bottleneck, End, EndReason, ErrorKind, Event, Exemplar, FaultState, Gap, GatePlan,
+    GeneratorTick, Happening, Key, ModelName, Names, PhasePlan, Record, ScenarioPlan,
+    ScenarioState, ScenarioTick, StepName, StepTick, Tick, Window,
 };
 
 pub(crate) const SECOND: u64 = 1_000_000;
 
 /// Index of `buy/pay`.
 pub(crate) const PAY: usize = 3;
+
+/// That a fault came into a state, and nothing more.
+pub(crate) fn fault_event(fault: usize, state: FaultState) -> Happening {
+    Happening::Fault {
+        fault,
+        state,
+        text: String::new(),
+        forced: false,
+        in_place: false,
+        proven: false,
+        until: None,
+    }
+}
 
 /// Writes a recording, tick by tick.
 #[derive(Debug, Clone)]

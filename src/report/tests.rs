@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::history::History;
-use crate::history::testing::{PAY, Recording, climb, fail, overload};
+use crate::history::testing::{PAY, Recording, climb, fail, fault_event, overload};
 use crate::session::record::{
     Decision, EndReason, ErrorKind, FaultPlan, FaultState, GaugePlan, Happening, Ledger, Missing,
     Number, Record, Sample, Tick,
@@ -253,15 +253,7 @@ fn a_gate_without_a_name_of_its_own_says_what_it_expects_once() {
 
 /// A shop whose database is slow for half a minute, and that takes its time to come back.
 fn broken() -> Recording {
-    let state = |state| Happening::Fault {
-        fault: 0,
-        state,
-        text: String::new(),
-        forced: false,
-        in_place: false,
-        proven: false,
-        until: None,
-    };
+    let state = |state| fault_event(0, state);
     let hurt = |tick: &mut Tick| fail(tick, PAY, ErrorKind::Status5xx, Some(503), 36);
     window()
         .window(|window| {

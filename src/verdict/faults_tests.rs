@@ -2,7 +2,7 @@
 
 use super::faults::FaultOutcome;
 use super::{Judgement, Verdict, judge, so_far};
-use crate::history::testing::{PAY, Recording, SECOND, fail};
+use crate::history::testing::{PAY, Recording, SECOND, fail, fault_event};
 use crate::session::record::{
     Alert, AlertState, Effect, EndReason, ErrorKind, FaultPlan, FaultState, GaugePlan, Happening,
     Ledger, Number, TargetPlan, Tick,
@@ -54,15 +54,7 @@ fn state(fault: usize, state: FaultState) -> Happening {
 
 /// Undone, as far as its own word goes.
 fn taken_back(fault: usize) -> Happening {
-    Happening::Fault {
-        fault,
-        state: FaultState::Recovering,
-        text: String::new(),
-        forced: false,
-        in_place: false,
-        proven: false,
-        until: None,
-    }
+    fault_event(fault, FaultState::Recovering)
 }
 
 fn broken(tick: &mut Tick) {

@@ -94,21 +94,13 @@ mod tests {
     use std::fs::File;
 
     use super::*;
-    use crate::history::testing::{PAY, Recording as Script, fail};
+    use crate::history::testing::{PAY, Recording as Script, fail, fault_event};
     use crate::session::Writer;
-    use crate::session::record::{EndReason, ErrorKind, FaultPlan, FaultState, Happening};
+    use crate::session::record::{EndReason, ErrorKind, FaultPlan, FaultState};
     use crate::verdict::recovery::assess;
 
     fn script() -> Script {
-        let state = |state| Happening::Fault {
-            fault: 0,
-            state,
-            text: String::new(),
-            forced: false,
-            in_place: false,
-            proven: false,
-            until: None,
-        };
+        let state = |state| fault_event(0, state);
         Script::new(&[("steady", 3_000, 0.1)])
             .window(|window| window.faults = vec![FaultPlan::default()])
             .phase(0)

@@ -10,6 +10,7 @@ use crate::console::model::Model;
 use crate::console::testing;
 use crate::console::theme::{Glyphs, Theme};
 use crate::history::History;
+use crate::history::testing::fault_event;
 use crate::session::record::{Decision, Event, FaultPlan, FaultState, Happening, Record};
 
 const SECOND: u64 = 1_000_000;
@@ -40,25 +41,16 @@ pub(crate) fn records(seconds: u64) -> Vec<Record> {
         }
     }
     let ops = Some("ops@bastion".to_owned());
-    let fault = |fault, state| Happening::Fault {
-        fault,
-        state,
-        text: String::new(),
-        forced: false,
-        in_place: false,
-        proven: false,
-        until: None,
-    };
     let happened = [
-        (650, ops.clone(), fault(0, FaultState::Injecting)),
-        (651, None, fault(0, FaultState::Active)),
-        (691, ops.clone(), fault(0, FaultState::Reverting)),
-        (692, None, fault(0, FaultState::Recovering)),
-        (710, None, fault(0, FaultState::Recovered)),
-        (740, ops.clone(), fault(1, FaultState::Injecting)),
-        (743, None, fault(1, FaultState::Active)),
-        (800, ops.clone(), fault(1, FaultState::Reverting)),
-        (802, None, fault(1, FaultState::Recovering)),
+        (650, ops.clone(), fault_event(0, FaultState::Injecting)),
+        (651, None, fault_event(0, FaultState::Active)),
+        (691, ops.clone(), fault_event(0, FaultState::Reverting)),
+        (692, None, fault_event(0, FaultState::Recovering)),
+        (710, None, fault_event(0, FaultState::Recovered)),
+        (740, ops.clone(), fault_event(1, FaultState::Injecting)),
+        (743, None, fault_event(1, FaultState::Active)),
+        (800, ops.clone(), fault_event(1, FaultState::Reverting)),
+        (802, None, fault_event(1, FaultState::Recovering)),
         (
             845,
             ops,

@@ -209,7 +209,7 @@ impl Generator {
 mod tests {
     use super::*;
     use crate::history::Selection;
-    use crate::history::testing::{PAY, Recording, fail};
+    use crate::history::testing::{PAY, Recording, fail, fault_event};
     use crate::profile::model::Scope;
     use crate::session::record::FaultPlan;
 
@@ -274,15 +274,7 @@ mod tests {
             holds,
             value: "1s".into(),
         };
-        let fault = |state| Happening::Fault {
-            fault: 0,
-            state,
-            text: String::new(),
-            forced: false,
-            in_place: false,
-            proven: false,
-            until: None,
-        };
+        let fault = |state| fault_event(0, state);
         let recording = Recording::new(&[("steady", 30, 1.0)])
             .gate("errors stay few", "", "errors < 2%", &[])
             .window(|window| window.faults = vec![FaultPlan::default()])

@@ -8,7 +8,7 @@ use promql_parser::parser::{Expr, VectorSelector};
 use promql_parser::util::{ExprVisitor, walk_expr};
 
 use super::*;
-use crate::history::testing::{PAY, Recording, fail};
+use crate::history::testing::{PAY, Recording, fail, fault_event};
 use crate::session::record::{ErrorKind, FaultPlan, Happening};
 
 fn snapshot() -> Snapshot {
@@ -32,15 +32,7 @@ fn snapshot() -> Snapshot {
             holds: false,
             value: "3.1%".into(),
         })
-        .event(Happening::Fault {
-            fault: 0,
-            state: FaultState::Active,
-            text: String::new(),
-            forced: false,
-            in_place: false,
-            proven: false,
-            until: None,
-        });
+        .event(fault_event(0, FaultState::Active));
     let mut snapshot = Snapshot {
         session: "checkout-4.2".into(),
         lost: 1,

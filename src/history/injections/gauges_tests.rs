@@ -3,21 +3,13 @@
 use super::gauges::{BEFORE, SERIES, SINCE, Sample};
 use super::{Gauges, Injection};
 use crate::history::History;
-use crate::history::testing::{Recording, SECOND};
+use crate::history::testing::{Recording, SECOND, fault_event};
 use crate::session::record::{
     FaultPlan, FaultState, Happening, Instance, Key, Names, Number, Record, Tick,
 };
 
 fn state(state: FaultState) -> Happening {
-    Happening::Fault {
-        fault: 0,
-        state,
-        text: String::new(),
-        forced: false,
-        in_place: false,
-        proven: false,
-        until: None,
-    }
+    fault_event(0, state)
 }
 
 fn window() -> Recording {

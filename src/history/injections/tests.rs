@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::history::History;
-use crate::history::testing::{PAY, Recording, SECOND, fail};
+use crate::history::testing::{PAY, Recording, SECOND, fail, fault_event};
 use crate::session::record::{ErrorKind, FaultPlan, Missing, Record, Tick};
 
 fn window() -> Recording {
@@ -18,15 +18,7 @@ fn window() -> Recording {
 }
 
 fn state(fault: usize, state: FaultState) -> Happening {
-    Happening::Fault {
-        fault,
-        state,
-        text: String::new(),
-        forced: false,
-        in_place: false,
-        proven: false,
-        until: None,
-    }
+    fault_event(fault, state)
 }
 
 fn alert(name: &str, state: AlertState) -> Happening {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::history::testing::{Recording, SECOND};
+use crate::history::testing::{Recording, SECOND, fault_event};
 use crate::session::hist::{Hist, index_of};
 use crate::session::record::{
     Alert, AlertState, EndReason, ErrorKind, FaultPlan, FaultState, Happening, StepTick,
@@ -116,15 +116,7 @@ impl System {
 }
 
 fn state(state: FaultState) -> Happening {
-    Happening::Fault {
-        fault: 0,
-        state,
-        text: String::new(),
-        forced: false,
-        in_place: false,
-        proven: false,
-        until: None,
-    }
+    fault_event(0, state)
 }
 
 fn assessed(history: &History) -> Assessment {

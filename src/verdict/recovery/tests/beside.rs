@@ -2,19 +2,6 @@
 
 use super::*;
 
-/// A fault in a state.
-fn enter(fault: usize, state: FaultState) -> Happening {
-    Happening::Fault {
-        fault,
-        state,
-        text: String::new(),
-        forced: false,
-        in_place: false,
-        proven: false,
-        until: None,
-    }
-}
-
 fn plan(name: &str, members: &[usize]) -> FaultPlan {
     FaultPlan {
         name: name.into(),
@@ -33,8 +20,8 @@ fn window(system: &System, faults: Vec<FaultPlan>, seconds: u64) -> Recording {
 
 fn put_in(recording: Recording, fault: usize) -> Recording {
     recording
-        .event(enter(fault, FaultState::Injecting))
-        .event(enter(fault, FaultState::Active))
+        .event(fault_event(fault, FaultState::Injecting))
+        .event(fault_event(fault, FaultState::Active))
 }
 
 fn measured(history: &History, fault: usize) -> Assessment {
@@ -52,13 +39,13 @@ fn a_member_of_a_group_is_compared_with_what_was_before_the_group() {
         at: |second| (0.0, if second > ON { 5_000_000 } else { 20_000 }),
     };
     let faults = vec![plan("storm", &[1, 2]), plan("slow", &[]), plan("lost", &[])];
-    let recording = window(&system, faults, ON).event(enter(0, FaultState::Injecting));
+    let recording = window(&system, faults, ON).event(fault_event(0, FaultState::Injecting));
     let recording = put_in(put_in(recording, 1), 2)
-        .event(enter(0, FaultState::Active))
+        .event(fault_event(0, FaultState::Active))
         .ticks_with(OFF - ON, |tick| system.tick(tick))
-        .event(enter(1, FaultState::Recovering))
-        .event(enter(2, FaultState::Recovering))
-        .event(enter(0, FaultState::Recovering))
+        .event(fault_event(1, FaultState::Recovering))
+        .event(fault_event(2, FaultState::Recovering))
+        .event(fault_event(0, FaultState::Recovering))
         .ticks_with(180, |tick| system.tick(tick));
     let history = recording.end(EndReason::Finished).history();
     for fault in 0..3 {
@@ -80,7 +67,7 @@ fn where_nothing_says_what_is_slow_nothing_is_said_to_be_unhurt_or_back() {
     };
     let recording = put_in(window(&system, vec![plan("slow", &[])], 0), 0)
         .ticks_with(60, |tick| system.tick(tick))
-        .event(enter(0, FaultState::Recovering))
+        .event(fault_event(0, FaultState::Recovering))
         .ticks_with(90, |tick| system.tick(tick));
     let unknown = Measured::Unknown(Why::NoMeasure);
     let blind = measured(&recording.clone().end(EndReason::Finished).history(), 0);
@@ -107,12 +94,12 @@ fn a_fault_that_comes_in_the_second_another_is_over_is_compared_with_the_time_in
     };
     let recording = put_in(window(&system, vec![plan("a", &[]), plan("b", &[])], ON), 0)
         .ticks_with(OFF - ON, |tick| system.tick(tick))
-        .event(enter(0, FaultState::Recovering))
+        .event(fault_event(0, FaultState::Recovering))
         .ticks_with(45, |tick| system.tick(tick))
-        .event(enter(0, FaultState::Recovered));
+        .event(fault_event(0, FaultState::Recovered));
     let recording = put_in(recording, 1)
         .ticks_with(30, |tick| system.tick(tick))
-        .event(enter(1, FaultState::Recovering))
+        .event(fault_event(1, FaultState::Recovering))
         .ticks_with(60, |tick| system.tick(tick));
     let second = measured(&recording.end(EndReason::Finished).history(), 1);
     assert!(matches!(second.impact, Measured::Took(_)), "{second:?}");
@@ -142,7 +129,7 @@ fn what_the_next_fault_does_is_no_proof_of_the_one_before() {
         });
     let recording = put_in(recording, 0)
         .ticks_with(OFF - ON, |tick| system.tick(tick))
-        .event(enter(0, FaultState::Recovering))
+        .event(fault_event(0, FaultState::Recovering))
         .ticks_with(100, |tick| system.tick(tick));
     let recording = put_in(recording, 1)
         .ticks_with(15, |tick| system.tick(tick))
@@ -153,7 +140,7 @@ fn what_the_next_fault_does_is_no_proof_of_the_one_before() {
             value: String::new(),
         })
         .ticks_with(15, |tick| system.tick(tick))
-        .event(enter(1, FaultState::Recovering))
+        .event(fault_event(1, FaultState::Recovering))
         .ticks_with(90, |tick| system.tick(tick));
     let history = recording.end(EndReason::Finished).history();
     let [first, second] = [0, 1].map(|fault| measured(&history, fault));
@@ -184,7 +171,7 @@ fn overlapping(at: fn(u64) -> (f64, u64), first: (u64, u64), second: (u64, u64))
                 recording = put_in(recording, fault);
             }
             if passed == goes {
-                recording = recording.event(enter(fault, FaultState::Recovering));
+                recording = recording.event(fault_event(fault, FaultState::Recovering));
             }
         }
         recording = recording.ticks_with(1, |tick| system.tick(tick));
@@ -242,18 +229,18 @@ fn a_group_is_told_apart_from_others_and_not_from_its_members() {
         },
     };
     let faults = vec![plan("storm", &[1, 2]), plan("slow", &[]), plan("lost", &[])];
-    let recording = window(&system, faults, ON).event(enter(0, FaultState::Injecting));
+    let recording = window(&system, faults, ON).event(fault_event(0, FaultState::Injecting));
     let recording = put_in(
         put_in(recording, 1).ticks_with(1, |tick| system.tick(tick)),
         2,
     )
-    .event(enter(0, FaultState::Active))
+    .event(fault_event(0, FaultState::Active))
     .ticks_with(OFF - ON - 1 - 20, |tick| system.tick(tick))
     // One of them goes by its own limit.
-    .event(enter(1, FaultState::Recovering))
+    .event(fault_event(1, FaultState::Recovering))
     .ticks_with(20, |tick| system.tick(tick))
-    .event(enter(2, FaultState::Recovering))
-    .event(enter(0, FaultState::Recovering))
+    .event(fault_event(2, FaultState::Recovering))
+    .event(fault_event(0, FaultState::Recovering))
     .ticks_with(120, |tick| system.tick(tick));
     let history = recording.end(EndReason::Finished).history();
     let [group, first, second] = [0, 1, 2].map(|fault| measured(&history, fault));
@@ -273,9 +260,9 @@ fn nothing_is_mitigated_once_the_fault_is_on_its_way_out() {
     };
     let recording = put_in(window(&system, vec![plan("a", &[])], ON), 0)
         .ticks_with(OFF - ON, |tick| system.tick(tick))
-        .event(enter(0, FaultState::Reverting))
+        .event(fault_event(0, FaultState::Reverting))
         .ticks_with(60, |tick| system.tick(tick))
-        .event(enter(0, FaultState::Recovering))
+        .event(fault_event(0, FaultState::Recovering))
         .ticks_with(60, |tick| system.tick(tick));
     let measured = measured(&recording.end(EndReason::Finished).history(), 0);
     assert_eq!(measured.mitigation, Measured::Never(60 * SECOND));
