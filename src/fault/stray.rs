@@ -120,12 +120,26 @@ fn is_closed(pid: i32) -> bool {
 }
 
 fn marked(wanted: &[u8]) -> Vec<Pid> {
+    let all = everyone().into_iter();
+    all.filter(|pid| is_head(*pid) && carries(*pid, wanted))
+        .collect()
+}
+
+/// The numbers of everything that carries this mark, a service that has made itself a daemon too. It blocks.
+pub(super) fn carriers(mark: &str) -> Vec<i32> {
+    let wanted = format!("{MARK}={mark}");
+    let all = everyone().into_iter();
+    all.filter(|pid| carries(*pid, wanted.as_bytes()))
+        .map(|pid| pid.as_raw_nonzero().get())
+        .collect()
+}
+
+fn everyone() -> Vec<Pid> {
     let Ok(entries) = fs::read_dir("/proc") else {
         return Vec::new();
     };
     entries
         .filter_map(|entry| Pid::from_raw(entry.ok()?.file_name().to_str()?.parse().ok()?))
-        .filter(|pid| is_head(*pid) && carries(*pid, wanted))
         .collect()
 }
 
