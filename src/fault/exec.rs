@@ -147,9 +147,10 @@ impl Driver for Exec {
                 return Err(Undo::foreign());
             };
             // One that was given up half way must not go on while, or after, it is undone.
-            let injecting = match self.injecting.is_gone(3 * GRACE).await {
-                true => Injecting::Over,
-                false => Injecting::GoesOn,
+            let injecting = if self.injecting.is_gone(3 * GRACE).await {
+                Injecting::Over
+            } else {
+                Injecting::GoesOn
             };
             way.take(injecting).await
         })

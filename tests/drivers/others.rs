@@ -52,9 +52,9 @@ fn as_nobody(test: &str, run: fn(&str)) {
 /// A fault whose injection lands some time after it was begun.
 fn late(inject: &str, dir: &Path) -> Stage {
     let fault = format!(
-        "inject = '{inject}'\nrevert = ['rm -f broken']\ncheck = ['test ! -e broken']\nshell = true\ndir = \".\"\ntimeout = \"1s\""
+        "inject = '{inject}'\nrevert = 'rm -f broken'\ncheck = 'test ! -e broken'\n\
+         shell = true\ndir = \".\"\ntimeout = \"1s\""
     );
-    let fault = fault.replace(['[', ']'], "");
     Stage::new(&fault, dir, &[])
 }
 
@@ -64,9 +64,12 @@ fn is_never_told_as_back_too_early(inject: &str, by_engine: bool) {
     let stage = late(inject, dir.path());
     let undo = stage.prepare().unwrap();
     stage.begin(&undo, Duration::from_millis(500));
-    let revert = || match by_engine {
-        true => stage.revert(&undo),
-        false => stage.revert_from_disk(&undo),
+    let revert = || {
+        if by_engine {
+            stage.revert(&undo)
+        } else {
+            stage.revert_from_disk(&undo)
+        }
     };
     let broken = dir.path().join("broken");
     let why = revert().unwrap_err().to_string();
