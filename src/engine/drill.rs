@@ -97,6 +97,8 @@ pub fn profile(mut profile: Profile, drill: Drill) -> Profile {
         (BEFORE, recovery + HOLD)
     } else {
         profile.scenarios.clear();
+        // Nobody writes into them.
+        profile.ledgers.clear();
         (AT_ONCE, recovery)
     };
     let stagger = match &fault.driver {

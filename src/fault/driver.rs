@@ -26,6 +26,11 @@ pub trait Driver {
         undo.revert()
     }
 
+    /// Why what was injected has ended by itself, when it has. It is brought back then, for whatever is left of it.
+    fn ended_early(&self) -> Option<FaultError> {
+        None
+    }
+
     /// What it has touched since the injection; `None` where traffic cannot be counted.
     fn touched(&self) -> Option<Touched> {
         None

@@ -1,15 +1,13 @@
 //! `exec`: a program breaks it, another one brings it back, a third one knows how it is.
 
-use std::cell::RefCell;
-
 use serde::{Deserialize, Serialize};
 
 use super::check::{self, Failed, Found};
 use super::driver::{Doing, Done, Driver, FaultError, Proof};
 use super::hidden::Hidden;
 use super::program::Program;
-use super::run::{Gone, Unheard, aside};
-use super::stray;
+use super::run::{GRACE, Last, UNSTOPPABLE, Unheard, aside};
+use super::stray::{self, Origin};
 use super::undo::Undo;
 use crate::profile::Secrets;
 use crate::profile::model::CommandLine;
@@ -21,7 +19,7 @@ pub struct Exec {
     check: Option<Program>,
     hidden: Hidden,
     /// The injection under way, or the last one.
-    injecting: RefCell<Option<Gone>>,
+    injecting: Last,
 }
 
 /// The way back by program.
@@ -37,8 +35,25 @@ pub struct Way {
     mark: String,
     #[serde(default, skip_serializing_if = "Hidden::is_empty")]
     hidden: Hidden,
+    /// Where the programs of the injection come from, which another user's environment does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    origin: Option<Origin>,
     #[serde(skip)]
     failed: Failed,
+    /// The revert that this process tried last.
+    #[serde(skip)]
+    reverting: Last,
+}
+
+/// What is known of the programs of an injection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Injecting {
+    /// They have ended, or were ended.
+    Over,
+    /// They go on, and cannot be ended.
+    GoesOn,
+    /// Nothing: another process started them.
+    Unknown,
 }
 
 impl Exec {
@@ -56,7 +71,7 @@ impl Exec {
             revert: Program::of("revert", revert)?,
             check: check.map(|check| Program::of("check", check)).transpose()?,
             hidden: Hidden::from(secrets),
-            injecting: RefCell::default(),
+            injecting: Last::default(),
         })
     }
 
@@ -82,7 +97,9 @@ impl Exec {
             worked,
             mark: format!("{:016x}", rand::random::<u64>()),
             hidden: self.hidden.clone(),
+            origin: Origin::now(),
             failed: Failed::default(),
+            reverting: Last::default(),
         })))
     }
 
@@ -91,7 +108,7 @@ impl Exec {
         let (running, gone) =
             self.inject
                 .start(limit, Some(&way.mark), Unheard::Ends, &self.hidden)?;
-        self.injecting.replace(Some(gone));
+        self.injecting.set(gone);
         let said = self
             .inject
             .judge(running.end().await, limit, &self.hidden.redactor())?;
@@ -125,13 +142,17 @@ impl Driver for Exec {
     }
 
     fn revert<'a>(&'a self, undo: &'a Undo) -> Doing<'a, Done> {
-        Box::pin(async {
+        Box::pin(async move {
+            let Undo::Exec(way) = undo else {
+                return Err(Undo::foreign());
+            };
             // One that was given up half way must not go on while, or after, it is undone.
-            let injecting = self.injecting.take();
-            if let Some(gone) = injecting {
-                let _ = tokio::time::timeout(3 * super::run::GRACE, gone).await;
-            }
-            undo.revert().await
+            let injecting = if self.injecting.is_gone(3 * GRACE).await {
+                Injecting::Over
+            } else {
+                Injecting::GoesOn
+            };
+            way.take(injecting).await
         })
     }
 }
@@ -139,18 +160,50 @@ impl Driver for Exec {
 impl Way {
     /// Brings it back and makes sure of it.
     pub(super) async fn revert(&self) -> Result<Done, FaultError> {
-        let (injecting, reverting) = (self.mark.clone(), format!("{}.revert", self.mark));
-        let (mark, limit) = (reverting.clone(), self.revert.limit());
-        let gone = aside("strays", move || {
-            stray::end(&injecting);
-            stray::await_end(&mark, limit);
+        self.take(Injecting::Unknown).await
+    }
+
+    /// What may still break it does not keep it from being brought back, but from being told as back: that is tried again.
+    async fn take(&self, injecting: Injecting) -> Result<Done, FaultError> {
+        let limit = self.revert.limit();
+        let twice = || {
+            FaultError(format!(
+                "an earlier try to bring it back is still running, and is not run twice at once: {UNSTOPPABLE}"
+            ))
+        };
+        if !self.reverting.is_gone(limit + 3 * GRACE).await {
+            return Err(twice());
+        }
+        let (mark, reverting) = (self.mark.clone(), format!("{}.revert", self.mark));
+        let (own, origin) = (reverting.clone(), self.origin);
+        let ended = aside("strays", move || {
+            let ended = stray::end(&mark);
+            let alone = stray::await_end(&own, limit);
+            let known = match (injecting, origin) {
+                (Injecting::Unknown, Some(origin)) => stray::await_strangers(origin, limit),
+                (Injecting::Over, _) | (Injecting::Unknown, None) => true,
+                (Injecting::GoesOn, _) => false,
+            };
+            (ended && known, alone)
         });
-        gone.await.map_err(FaultError::of)?;
-        let ran = self.revert.revert(&reverting, &self.hidden).await;
+        let (ended, alone) = ended.await.map_err(FaultError::of)?;
+        if !alone {
+            return Err(twice());
+        }
+        let ran = self
+            .revert
+            .revert(&reverting, &self.hidden, &self.reverting);
+        let ran = ran.await;
         let look = self.check.as_ref().map(|check| {
             let look = async move |limit| check.look(limit, &self.hidden).await;
             (check.limit(), look)
         });
-        check::reverted(ran, &self.failed, look).await
+        let done = check::reverted(ran, &self.failed, look).await?;
+        if ended {
+            return Ok(done);
+        }
+        Err(FaultError(format!(
+            "it was reverted, but what was to break it seems to be still running, and may break it again: {UNSTOPPABLE}"
+        )))
     }
 }

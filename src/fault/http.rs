@@ -1,6 +1,9 @@
 //! `http`: requests break it, requests bring it back, one more knows how it is.
 
-use std::time::Duration;
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
@@ -22,7 +25,23 @@ pub struct Http {
     inject: Vec<Request>,
     way: Way,
     underway: Mutex<Option<JoinHandle<Result<String, FaultError>>>>,
+    course: RefCell<Arc<Course>>,
 }
+
+/// How an injection goes.
+#[derive(Debug, Default)]
+struct Course {
+    /// Nothing more is sent.
+    stopped: AtomicBool,
+    /// A request was not answered in time: it may still be carried out.
+    late: AtomicBool,
+}
+
+/// The statuses by which a server tells that there is nothing to take away any more.
+const GONE: [u16; 2] = [404, 410];
+
+/// From the writing of a way back to the first request, at most: the disk is waited for.
+const BEFORE: Duration = Duration::from_secs(5);
 
 /// The way back by request.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,8 +57,17 @@ pub struct Way {
     allow: Vec<String>,
     #[serde(default, skip_serializing_if = "Hidden::is_empty")]
     hidden: Hidden,
+    /// When it was written, ms since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    written: Option<u64>,
+    /// Time limits of all requests of the injection, ms.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    limits: Vec<u64>,
     #[serde(skip)]
     failed: Failed,
+    /// Whether it was taken once, by this process.
+    #[serde(skip)]
+    taken: Cell<bool>,
 }
 
 /// A request, and the answer that counts as done.
@@ -82,6 +110,12 @@ impl Request {
 
     /// What was answered, when it is what was expected.
     async fn make(&self, asker: &Asker, limit: Duration) -> Result<String, FaultError> {
+        let answer = self.answered(asker, limit).await?;
+        self.judge(&answer, asker)
+    }
+
+    /// Whatever was answered.
+    async fn answered(&self, asker: &Asker, limit: Duration) -> Result<Answer, FaultError> {
         let limit = limit.min(self.limit());
         let fill = |mut request: reqwest::RequestBuilder| {
             for (name, value) in &self.headers {
@@ -95,8 +129,12 @@ impl Request {
                 None => request,
             })
         };
-        let answer = asker.ask(&self.method, &self.url, limit, fill).await?;
-        match self.unexpected(&answer, asker.redactor())? {
+        asker.ask(&self.method, &self.url, limit, fill).await
+    }
+
+    /// What an answer says, when it is what was expected.
+    fn judge(&self, answer: &Answer, asker: &Asker) -> Result<String, FaultError> {
+        match self.unexpected(answer, asker.redactor())? {
             None => Ok(clean(&answer.body, asker.redactor())),
             Some(why) => Err(FaultError(format!(
                 "{} {}: {why}",
@@ -149,9 +187,16 @@ impl Http {
                 worked: false,
                 allow: profile.window.allow_hosts.clone(),
                 hidden: Hidden::from(&profile.secrets),
+                written: None,
+                limits: inject
+                    .iter()
+                    .map(|call| call.timeout.as_millis() as u64)
+                    .collect(),
                 failed: Failed::default(),
+                taken: Cell::default(),
             },
             underway: Mutex::default(),
+            course: RefCell::default(),
         }
     }
 
@@ -163,15 +208,19 @@ impl Http {
         };
         Ok(Undo::Http(Box::new(Way {
             worked,
+            written: Some(now()),
             failed: Failed::default(),
+            taken: Cell::default(),
             ..self.way.clone()
         })))
     }
 
     async fn break_it(&self, way: &Way) -> Result<Done, FaultError> {
         let asker = way.asker()?;
-        let requests = (self.inject.clone(), way.asker()?);
-        let task = tokio::spawn(async move { all(&requests.0, &requests.1).await });
+        let (requests, sender) = (self.inject.clone(), way.asker()?);
+        let course = Arc::<Course>::default();
+        self.course.replace(Arc::clone(&course));
+        let task = tokio::spawn(async move { all(&requests, &sender, &course).await });
         let mut underway = self.underway.lock().await;
         let said = underway.insert(task).await.map_err(FaultError::of);
         *underway = None;
@@ -193,21 +242,36 @@ impl Http {
 
 impl Http {
     /// A request that was given up may still be carried out, after the way back was taken: it comes to its end first, which
-    /// its time limit bounds.
-    async fn take_back(&self, undo: &Undo) -> Result<Done, FaultError> {
+    /// its time limit bounds. None is sent after it.
+    async fn take_back(&self, way: &Way) -> Result<Done, FaultError> {
+        let course = Arc::clone(&self.course.borrow());
+        course.stopped.store(true, Ordering::Relaxed);
         if let Some(task) = self.underway.lock().await.take() {
             // Whatever came of it is undone.
             let _ = task.await;
         }
-        undo.revert().await
+        let late = course.late.load(Ordering::Relaxed);
+        way.take(late.then(|| way.longest())).await
     }
 }
 
+/// Milliseconds since 1970.
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_millis() as u64)
+}
+
 /// Makes every request, whatever became of those before it: each of them brings something back. Gives the first error.
-async fn each(requests: &[Request], asker: &Asker) -> Result<String, FaultError> {
+/// `again`, it is none that there is nothing to take away.
+async fn each(requests: &[Request], asker: &Asker, again: bool) -> Result<String, FaultError> {
     let mut said = Ok(Vec::new());
     for request in requests {
-        match (request.make(asker, request.limit()).await, &mut said) {
+        let made = match request.answered(asker, request.limit()).await {
+            Ok(answer) if again && GONE.contains(&answer.status.as_u16()) => Ok(String::new()),
+            Ok(answer) => request.judge(&answer, asker),
+            Err(why) => Err(why),
+        };
+        match (made, &mut said) {
             (Ok(answer), Ok(said)) if !answer.is_empty() => said.push(answer),
             (Err(error), Ok(_)) => said = Err(error),
             (Ok(_) | Err(_), _) => {}
@@ -216,11 +280,19 @@ async fn each(requests: &[Request], asker: &Asker) -> Result<String, FaultError>
     Ok(clean(said?.join("\n").as_bytes(), asker.redactor()))
 }
 
-/// Makes one request after the other, up to the first that fails.
-async fn all(requests: &[Request], asker: &Asker) -> Result<String, FaultError> {
+/// Makes one request after the other, up to the first that fails, or to the word that it is enough.
+async fn all(requests: &[Request], asker: &Asker, course: &Course) -> Result<String, FaultError> {
     let mut said = Vec::new();
     for request in requests {
-        let answer = request.make(asker, request.limit()).await?;
+        if course.stopped.load(Ordering::Relaxed) {
+            break;
+        }
+        let begun = Instant::now();
+        let made = request.make(asker, request.limit()).await;
+        if made.is_err() && begun.elapsed() >= request.limit() {
+            course.late.store(true, Ordering::Relaxed);
+        }
+        let answer = made?;
         if !answer.is_empty() {
             said.push(answer);
         }
@@ -234,7 +306,12 @@ impl Driver for Http {
     }
 
     fn revert<'a>(&'a self, undo: &'a Undo) -> Doing<'a, Done> {
-        Box::pin(self.take_back(undo))
+        Box::pin(async move {
+            let Undo::Http(way) = undo else {
+                return Err(Undo::foreign());
+            };
+            self.take_back(way).await
+        })
     }
 
     fn inject<'a>(&'a self, undo: &'a Undo) -> Doing<'a, Done> {
@@ -252,10 +329,39 @@ impl Way {
         Asker::new(&self.allow, self.hidden.redactor())
     }
 
+    /// The longest time limit of a request of the injection.
+    fn longest(&self) -> Duration {
+        Duration::from_millis(self.limits.iter().copied().max().unwrap_or(0))
+    }
+
+    /// How long the last request of an injection may still take effect, when whoever made it is gone.
+    fn unsettled(&self, now: u64) -> Option<Duration> {
+        let takes = BEFORE.as_millis() as u64 + self.limits.iter().sum::<u64>();
+        // A clock that was set back tells nothing.
+        let age = now.saturating_sub(self.written?);
+        let left = Duration::from_millis(takes.checked_sub(age).filter(|left| *left > 0)?);
+        Some(left.min(self.longest())).filter(|left| !left.is_zero())
+    }
+
     /// Brings it back and makes sure of it.
     pub(super) async fn revert(&self) -> Result<Done, FaultError> {
+        self.take(self.unsettled(now())).await
+    }
+
+    /// Once; and once more when a request of the injection may be carried out until after `unsettled`.
+    async fn take(&self, unsettled: Option<Duration>) -> Result<Done, FaultError> {
+        let done = self.take_once().await?;
+        self.taken.set(true);
+        let Some(time) = unsettled else {
+            return Ok(done);
+        };
+        tokio::time::sleep(time).await;
+        self.take_once().await
+    }
+
+    async fn take_once(&self) -> Result<Done, FaultError> {
         let asker = self.asker()?;
-        let made = each(&self.revert, &asker).await;
+        let made = each(&self.revert, &asker, self.taken.get()).await;
         let look = self.check.as_ref().map(|check| {
             let asker = &asker;
             let look = async move |limit| check.look(asker, limit).await;

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::check::Found;
 use super::driver::FaultError;
 use super::hidden::Hidden;
-use super::run::{End, Gone, Output, Running, Unheard, start};
+use super::run::{End, Gone, Last, Output, Running, Unheard, start};
 use super::said::{clean, quoted};
 use super::sealed::Sealed;
 use crate::profile::Redactor;
@@ -220,13 +220,19 @@ impl Program {
         Err(FaultError(format!("{} {how}{quote}", self.shown())))
     }
 
-    /// Runs it to its end, which it comes to even when this is given up, and gives what it said.
+    /// Runs it to its end, which it comes to even when this is given up, and gives what it said. `last` knows of that end.
     ///
     /// # Errors
     /// When it cannot be run, fails, or takes too long.
-    pub(super) async fn revert(&self, mark: &str, hidden: &Hidden) -> Result<String, FaultError> {
+    pub(super) async fn revert(
+        &self,
+        mark: &str,
+        hidden: &Hidden,
+        last: &Last,
+    ) -> Result<String, FaultError> {
         let limit = self.limit();
-        let (running, _) = self.start(limit, Some(mark), Unheard::GoesOn, hidden)?;
+        let (running, gone) = self.start(limit, Some(mark), Unheard::GoesOn, hidden)?;
+        last.set(gone);
         self.judge(running.end().await, limit, &hidden.redactor())
     }
 

@@ -10,6 +10,7 @@
 //! One whose answer is read by us keeps it apart from its complaints, and whole. A server is only started, and reaped.
 
 mod heard;
+mod left;
 
 use std::io::{self, PipeReader, PipeWriter};
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -24,6 +25,8 @@ use rustix::process::{
 use tokio::sync::oneshot;
 
 use self::heard::{KEPT, Said, Stream, WHOLE};
+use self::left::Left;
+pub(super) use self::left::{Last, UNSTOPPABLE, is_running};
 use crate::profile::units::format_duration;
 
 /// From SIGTERM to SIGKILL.
@@ -67,6 +70,8 @@ pub(super) enum End {
     Signal(i32),
     /// At the time limit, by ours.
     Late,
+    /// Not even by ours: it goes on past the time limit.
+    Stuck,
 }
 
 impl End {
@@ -78,6 +83,10 @@ impl End {
             Self::Signal(signal) => format!("was ended by signal {signal}"),
             Self::Late => format!(
                 "did not end within {} and was killed",
+                format_duration(limit)
+            ),
+            Self::Stuck => format!(
+                "did not end within {} and is still running: {UNSTOPPABLE}",
                 format_duration(limit)
             ),
         })
@@ -101,7 +110,8 @@ pub(super) struct Running {
     _waiting: PipeWriter,
 }
 
-/// Ends with an error, and no sooner, when the program is gone, however that came about.
+/// Ends with an error, and no sooner, when the program is gone, however that came about; one that was ended, with its whole
+/// group.
 pub(super) type Gone = oneshot::Receiver<std::convert::Infallible>;
 
 /// Starts a program; it is ended after `limit`.
@@ -124,8 +134,15 @@ fn begin(command: Command, limit: Duration, hearing: Hearing) -> io::Result<(Run
     let (given_up, waiting) = io::pipe()?;
     let attend = move || {
         let _gone = gone_sender;
+        let (answer, left) = match attend(command, limit, hearing, &given_up) {
+            Ok((output, left)) => (Ok(output), left),
+            Err(error) => (Err(error), None),
+        };
         // Nobody is there to hear it when it was given up.
-        let _ = answer_sender.send(attend(command, limit, hearing, &given_up));
+        let _ = answer_sender.send(answer);
+        if let Some(left) = left {
+            left.outlast();
+        }
     };
     std::thread::Builder::new()
         .name("program".into())
@@ -142,12 +159,12 @@ impl Running {
     /// Waits for its end.
     pub async fn end(self) -> io::Result<Output> {
         // Past this the kernel itself does not let the program go, and the thread waits for it alone.
-        let patience = self.limit + 2 * GRACE;
+        let patience = self.limit + 3 * GRACE;
         match tokio::time::timeout(patience, self.answer).await {
             Ok(Ok(output)) => output,
             Ok(Err(_)) => Err(io::Error::other("the thread that ran it is gone")),
             Err(_) => Ok(Output {
-                end: End::Late,
+                end: End::Stuck,
                 said: Vec::new(),
                 complaint: Vec::new(),
             }),
@@ -184,7 +201,7 @@ fn attend(
     limit: Duration,
     hearing: Hearing,
     given_up: &PipeReader,
-) -> io::Result<Output> {
+) -> io::Result<(Output, Option<Left>)> {
     let mut given_up = Some(given_up);
     let (said, writer) = match hearing {
         Hearing::Together(Unheard::GoesOn) => {
@@ -210,16 +227,19 @@ fn attend(
     // It holds the writing ends of the pipe.
     drop(command);
     let deadline = Instant::now() + limit;
-    let late = loop {
+    let stopped = loop {
         if attended.ended() {
-            break false;
+            break None;
         }
         if Instant::now() >= deadline || attended.wait(given_up, deadline) {
-            attended.stop();
-            break true;
+            break Some(attended.stop());
         }
     };
-    attended.finish(late)
+    match stopped {
+        Some(false) => Ok(attended.leave()),
+        Some(true) => Ok((attended.finish(true)?, None)),
+        None => Ok((attended.finish(false)?, None)),
+    }
 }
 
 /// A child, and what it says.
@@ -278,15 +298,30 @@ impl Attended {
         over
     }
 
-    /// Ends it and its group: asks first.
-    fn stop(&mut self) {
-        // Errors mean that there is no one left.
+    /// Ends it and its group: asks first. Whether that came about.
+    fn stop(&mut self) -> bool {
+        // Whether a signal reached anyone, and all, is seen by what is left.
         let _ = kill_process_group(self.pid, Signal::TERM);
         let deadline = Instant::now() + GRACE;
         while !self.ended() && Instant::now() < deadline {
             self.wait(None, deadline);
         }
         let _ = kill_process_group(self.pid, Signal::KILL);
+        let deadline = Instant::now() + GRACE;
+        while is_running(self.pid) {
+            if Instant::now() >= deadline {
+                return false;
+            }
+            std::thread::sleep(SLICE);
+        }
+        true
+    }
+
+    /// What it said so far, and what is left of it.
+    fn leave(self) -> (Output, Option<Left>) {
+        let (child, group) = (self.child, self.pid);
+        let output = heard(self.streams, End::Stuck);
+        (output, Some(Left::new(child, group)))
     }
 
     /// Reaps it, and reads what it still said.
@@ -298,12 +333,17 @@ impl Attended {
         while self.streams.iter().any(open) && Instant::now() < deadline {
             self.wait(None, deadline);
         }
-        let mut heard = self.streams.into_iter().map(Stream::finish);
-        Ok(Output {
-            end: if late { End::Late } else { end(status) },
-            said: heard.next().unwrap_or_default(),
-            complaint: heard.next().unwrap_or_default(),
-        })
+        let end = if late { End::Late } else { end(status) };
+        Ok(heard(self.streams, end))
+    }
+}
+
+fn heard(streams: Vec<Stream>, end: End) -> Output {
+    let mut heard = streams.into_iter().map(Stream::finish);
+    Output {
+        end,
+        said: heard.next().unwrap_or_default(),
+        complaint: heard.next().unwrap_or_default(),
     }
 }
 

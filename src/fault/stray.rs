@@ -3,21 +3,63 @@
 //!
 //! They are found by a mark in their environment. Only what is still the head of the process group in which it was
 //! started counts: a service that an injection started on purpose has made itself a daemon, and is none of our business.
+//! An environment may be read by its own user only: what is another user's, and comes from where the injection does, may
+//! be one of them.
 
 use std::fs;
+use std::io;
 use std::time::{Duration, Instant};
 
+use procfs::process::{Process, Stat};
+use procfs::{Current, Uptime};
 use rustix::process::{Pid, Signal, kill_process_group};
+use serde::{Deserialize, Serialize};
 
 use super::program::MARK;
-use super::run::GRACE;
+use super::run::{GRACE, is_running};
 
 /// From one look to the next.
 const LOOK: Duration = Duration::from_millis(10);
 
+/// From one look at every process to the next.
+const SELDOM: Duration = Duration::from_millis(100);
+
+/// Where what an injection starts comes from, and not before when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Origin {
+    /// The session of processes: an engine has one of its own.
+    session: i32,
+    /// Clock ticks since the machine started.
+    since: u64,
+}
+
+impl Origin {
+    /// This process, now; nothing where the system does not tell.
+    pub fn now() -> Option<Self> {
+        let session = Process::myself().ok()?.stat().ok()?.session;
+        let ticks = Uptime::current().ok()?.uptime * procfs::ticks_per_second() as f64;
+        let since = ticks as u64;
+        Some(Self { session, since })
+    }
+
+    /// Whether a process may be of the injection. One whose group has a head that runs is found by the mark of that.
+    fn fits(self, stat: &Stat) -> bool {
+        let head = || Process::new(stat.pgrp).and_then(|head| head.stat());
+        stat.session == self.session
+            && stat.starttime >= self.since
+            && stat.pid != stat.session
+            && !has_ended(stat)
+            && (stat.pid == stat.pgrp || !head().is_ok_and(|head| !has_ended(&head)))
+    }
+}
+
+fn has_ended(stat: &Stat) -> bool {
+    matches!(stat.state, 'Z' | 'X' | 'x')
+}
+
 /// Waits until nothing carries this mark any more. What has not come to an end by itself within `limit` is ended, as whoever
-/// started it would have done. It blocks.
-pub(super) fn await_end(mark: &str, limit: Duration) {
+/// started it would have done. Whether nothing is left. It blocks.
+pub(super) fn await_end(mark: &str, limit: Duration) -> bool {
     let wanted = format!("{MARK}={mark}");
     let deadline = Instant::now() + limit;
     let mut left = marked(wanted.as_bytes());
@@ -28,36 +70,76 @@ pub(super) fn await_end(mark: &str, limit: Duration) {
         std::thread::sleep(LOOK);
         left.retain(|pid| is_head(*pid) && carries(*pid, wanted.as_bytes()));
     }
+    true
 }
 
-/// Ends what carries this mark, and waits until it is gone. It blocks.
-pub(super) fn end(mark: &str) {
+/// Ends what carries this mark, and its group, and waits until that is gone. Whether it is. It blocks.
+pub(super) fn end(mark: &str) -> bool {
     let wanted = format!("{MARK}={mark}");
-    let found = marked(wanted.as_bytes());
-    for pid in &found {
-        let _ = kill_process_group(*pid, Signal::TERM);
-    }
-    let deadline = Instant::now() + GRACE;
-    let mut left = found;
-    while !left.is_empty() {
-        left.retain(|pid| is_head(*pid) && carries(*pid, wanted.as_bytes()));
-        if Instant::now() >= deadline {
-            for pid in left.drain(..) {
-                let _ = kill_process_group(pid, Signal::KILL);
+    let mut left = marked(wanted.as_bytes());
+    for signal in [Signal::TERM, Signal::KILL] {
+        for group in &left {
+            // Whom it reached is seen by who is left.
+            let _ = kill_process_group(*group, signal);
+        }
+        let deadline = Instant::now() + GRACE;
+        loop {
+            left.retain(|group| is_running(*group));
+            if left.is_empty() || Instant::now() >= deadline {
+                break;
             }
-        } else if !left.is_empty() {
             std::thread::sleep(LOOK);
         }
     }
+    left.is_empty()
+}
+
+/// Waits so long for the end of processes that may be of an injection, or a revert, and cannot be looked into. Whether none
+/// is left. It blocks.
+pub(super) fn await_strangers(origin: Origin, limit: Duration) -> bool {
+    let deadline = Instant::now() + limit;
+    loop {
+        let all = procfs::process::all_processes();
+        let left = all.is_ok_and(|mut all| {
+            all.any(|process| {
+                let stat = process.and_then(|process| process.stat());
+                stat.is_ok_and(|stat| origin.fits(&stat) && is_closed(stat.pid))
+            })
+        });
+        if !left || Instant::now() >= deadline {
+            return !left;
+        }
+        std::thread::sleep(SELDOM);
+    }
+}
+
+/// Whether this user may not look into it.
+fn is_closed(pid: i32) -> bool {
+    fs::read(format!("/proc/{pid}/environ"))
+        .is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
 }
 
 fn marked(wanted: &[u8]) -> Vec<Pid> {
+    let all = everyone().into_iter();
+    all.filter(|pid| is_head(*pid) && carries(*pid, wanted))
+        .collect()
+}
+
+/// The numbers of everything that carries this mark, a service that has made itself a daemon too. It blocks.
+pub(super) fn carriers(mark: &str) -> Vec<i32> {
+    let wanted = format!("{MARK}={mark}");
+    let all = everyone().into_iter();
+    all.filter(|pid| carries(*pid, wanted.as_bytes()))
+        .map(|pid| pid.as_raw_nonzero().get())
+        .collect()
+}
+
+fn everyone() -> Vec<Pid> {
     let Ok(entries) = fs::read_dir("/proc") else {
         return Vec::new();
     };
     entries
         .filter_map(|entry| Pid::from_raw(entry.ok()?.file_name().to_str()?.parse().ok()?))
-        .filter(|pid| is_head(*pid) && carries(*pid, wanted))
         .collect()
 }
 

@@ -7,6 +7,7 @@
 
 use std::cell::RefCell;
 use std::fmt::Write as _;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -242,6 +243,19 @@ impl Driver for StressFault {
 
     fn inject<'a>(&'a self, _undo: &'a Undo) -> Doing<'a, Done> {
         Box::pin(self.go())
+    }
+
+    fn ended_early(&self) -> Option<FaultError> {
+        let mut child = self.child.borrow_mut();
+        // An error tells nothing of it.
+        let status = child.as_mut()?.try_wait().ok()??;
+        let short = match status.signal() {
+            Some(9) => ", as the system does when memory is short",
+            Some(_) | None => "",
+        };
+        Some(FaultError(format!(
+            "it ended early: what kept the machine busy is gone ({status}{short})"
+        )))
     }
 }
 

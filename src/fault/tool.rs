@@ -75,7 +75,7 @@ pub(super) async fn run<S: AsRef<OsStr>>(
     };
     let said = quoted(&clean(&output.complaint, &Redactor::default()));
     Err(FaultError(match (output.end, &said[..]) {
-        (run::End::Late, _) | (_, "") => format!("{shown} {how}"),
+        (run::End::Late | run::End::Stuck, _) | (_, "") => format!("{shown} {how}"),
         (_, said) => format!("{shown} failed: {said}"),
     }))
 }

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use stormdeck::fault::driver::Proof;
+use stormdeck::fault::undo::Undo;
 use tempfile::TempDir;
 
 use crate::Stage;
@@ -33,6 +34,19 @@ fn a_program_breaks_it_and_another_brings_it_back_and_both_are_seen() {
         // Again, and by somebody else, it does no harm.
         assert_eq!(stage.revert_from_disk(&undo).unwrap().proof, Proof::Checked);
     }
+}
+
+#[test]
+fn a_way_back_of_an_earlier_version_is_taken() {
+    let dir = TempDir::new().unwrap();
+    let stage = Stage::new(SWITCH, dir.path(), &[]);
+    let undo = stage.prepare().unwrap();
+    stage.inject(&undo).unwrap();
+    let mut written = serde_json::to_value(&undo).unwrap();
+    written.as_object_mut().unwrap().remove("origin").unwrap();
+    let earlier: Undo = serde_json::from_value(written).unwrap();
+    let done = stage.revert_from_disk(&earlier).unwrap();
+    assert_eq!(done.proof, Proof::Checked);
 }
 
 #[test]

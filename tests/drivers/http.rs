@@ -1,11 +1,12 @@
 //! Requests that break something and bring it back.
 
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use stormdeck::engine::embedded::Embedded;
 use stormdeck::fault::driver::Proof;
+use stormdeck::fault::undo::Undo;
 use stormdeck::profile::{self, Options};
 
 use crate::Stage;
@@ -205,4 +206,95 @@ fn a_request_that_was_given_up_comes_to_its_end_before_it_is_taken_back() {
     stage.begin(&undo, Duration::from_millis(100));
     stage.revert(&undo).unwrap();
     assert_eq!(*done.lock().unwrap(), ["POST", "DELETE"]);
+}
+
+#[test]
+fn nothing_more_is_sent_of_an_injection_that_was_given_up() {
+    let server = Server::answering(|asked: &Asked| {
+        if asked.line.contains("/first") {
+            std::thread::sleep(Duration::from_millis(400));
+        }
+        answer("200 OK", "")
+    });
+    let fault = format!(
+        r#"http = {{ inject = [{{ post = "{0}/first" }}, {{ post = "{0}/second" }}, {{ post = "{0}/third" }}], revert = {{ delete = "{0}/it" }} }}"#,
+        server.url
+    );
+    let stage = Stage::new(&fault, ".".as_ref(), &[]);
+    let undo = stage.prepare().unwrap();
+    stage.begin(&undo, Duration::from_millis(100));
+    stage.revert(&undo).unwrap();
+    let lines: Vec<String> = server.asked().into_iter().map(|asked| asked.line).collect();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(lines[1].starts_with("DELETE /it"), "{lines:?}");
+}
+
+/// A server that carries out a `POST` long after it was asked, and knows nothing to take away but that; and whether it is
+/// broken.
+fn slow_switch() -> (Server, Arc<Mutex<bool>>) {
+    let broken = Arc::new(Mutex::new(false));
+    let (state, first) = (Arc::clone(&broken), Mutex::new(true));
+    let server = Server::answering(move |asked: &Asked| {
+        if asked.line.starts_with("POST") {
+            std::thread::sleep(Duration::from_millis(700));
+            *state.lock().unwrap() = true;
+            return answer("200 OK", "");
+        }
+        let was = std::mem::replace(&mut *state.lock().unwrap(), false);
+        let first = std::mem::replace(&mut *first.lock().unwrap(), false);
+        answer(
+            if was || first {
+                "200 OK"
+            } else {
+                "404 Not Found"
+            },
+            "",
+        )
+    });
+    (server, broken)
+}
+
+fn slow_fault(url: &str, timeout: &str) -> String {
+    format!(
+        r#"http = {{ inject = {{ post = "{url}/it", timeout = "{timeout}" }}, revert = {{ delete = "{url}/it" }} }}"#
+    )
+}
+
+#[test]
+fn a_request_that_was_not_answered_in_time_is_taken_back_once_more_after_that() {
+    let (server, broken) = slow_switch();
+    let stage = Stage::new(&slow_fault(&server.url, "500ms"), ".".as_ref(), &[]);
+    let undo = stage.prepare().unwrap();
+    stage.inject(&undo).unwrap_err();
+    stage.revert(&undo).unwrap();
+    assert!(!*broken.lock().unwrap());
+    assert_eq!(server.asked().len(), 3);
+    // Then there is nothing to take away, which is as it should be.
+    stage.revert(&undo).unwrap();
+}
+
+#[test]
+fn a_request_that_was_under_way_when_its_engine_was_killed_is_taken_back_once_more() {
+    let (server, broken) = slow_switch();
+    let stage = Stage::new(&slow_fault(&server.url, "1s"), ".".as_ref(), &[]);
+    let undo = stage.prepare().unwrap();
+    stage.begin(&undo, Duration::from_millis(200));
+    stage.revert_from_disk(&undo).unwrap();
+    assert!(!*broken.lock().unwrap());
+    // One that is older than the injection can have taken is over.
+    let mut written = serde_json::to_value(&undo).unwrap();
+    let age = written["written"].as_u64().unwrap() - 10_000;
+    written["written"] = age.into();
+    let old: Undo = serde_json::from_value(written).unwrap();
+    let before = server.asked().len();
+    let _ = stage.revert_from_disk(&old);
+    assert_eq!(server.asked().len(), before + 1);
+    // Likewise one that an earlier version wrote, which does not tell.
+    let mut written = serde_json::to_value(&undo).unwrap();
+    for new in ["written", "limits"] {
+        written.as_object_mut().unwrap().remove(new).unwrap();
+    }
+    let earlier: Undo = serde_json::from_value(written).unwrap();
+    let _ = stage.revert_from_disk(&earlier);
+    assert_eq!(server.asked().len(), before + 2);
 }

@@ -9,6 +9,7 @@
 mod exec;
 mod failover;
 mod http;
+mod others;
 mod reading;
 mod recipes;
 #[path = "../support/mod.rs"]

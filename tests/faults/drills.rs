@@ -27,6 +27,18 @@ fn a_drill_proves_that_a_fault_takes_effect_and_is_back() {
 }
 
 #[test]
+fn a_drill_without_load_reads_no_ledger_back() {
+    let ledger = "[[ledger]]\nname = \"ids\"\n\
+                  read = { get = \"/ledger/{{ ledger }}\", count = \"json:$.count\" }\n\
+                  [[scenario]]\nname = \"writers\"\ntarget = \"embedded://shop?servers=0&service=fixed:1ms\"\nrate = \"1/s\"\njourneys = [{ name = \"write\" }]\n\
+                  [[journey]]\nname = \"write\"\nsteps = [{ name = \"write\", post = \"/ledger\", json = { id = \"{{ ledger }}\" }, ledger = \"ids\", expect = { status = 201 } }]\n";
+    let place = place(&["a"], "duration = \"60s\"", ledger);
+    let (out, err, code) = drill(&place, &[]);
+    assert!(out.contains("✓ is back"), "{out}{err}");
+    assert_eq!(code, 0);
+}
+
+#[test]
 fn a_fault_that_does_nothing_is_told() {
     let idle = "[[fault]]\nname = \"idle\"\ninject = [\"true\"]\nrevert = [\"true\"]\n";
     let place = place(&[], "duration = \"60s\"", idle);

@@ -233,3 +233,29 @@ abort_after = "1s"
     assert_eq!(records[end]["reason"], "aborted");
     assert!(states(&records, 0).contains(&"recovering".to_owned()));
 }
+
+#[test]
+fn a_fault_that_ends_by_itself_is_told_and_over() {
+    let busy = "[[fault]]\nname = \"busy\"\nstress = { memory = \"1MiB\" }\n";
+    let window = Window::start_in(place(&[], "duration = \"60s\"", busy));
+    window.ctl("fault busy on");
+    let entry = wait_for("the fault", || {
+        outstanding(window.place.path()).first().cloned()
+    });
+    let entry: Value = serde_json::from_slice(&std::fs::read(entry).unwrap()).unwrap();
+    let pid = entry["undo"]["process"]["pid"].as_i64().unwrap();
+    wait_for("it to be in", || {
+        let states = states(&window.records(), 0);
+        states.contains(&"active".to_owned()).then_some(())
+    });
+    let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    wait_for("the journal to be empty", || {
+        outstanding(window.place.path()).is_empty().then_some(())
+    });
+    let records = window.stop();
+    let last = events(&records, "fault").last().unwrap().to_owned();
+    assert_eq!(last["state"], "failed", "{last}");
+    let text = last["text"].as_str().unwrap();
+    assert!(text.starts_with("it ended early"), "{text}");
+}

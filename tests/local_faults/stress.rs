@@ -105,6 +105,25 @@ fn it_ends_when_whoever_started_it_does_and_by_itself_in_the_end() {
 }
 
 #[test]
+fn one_that_is_killed_by_the_system_is_known_to_have_ended_early() {
+    let stress = Stress {
+        memory: Some(MIB),
+        ..Stress::default()
+    };
+    let fault = fault(stress, Duration::from_mins(1));
+    let undo = break_it(&fault);
+    let early = || super::block_on(async { fault.ended_early() });
+    assert_eq!(early(), None);
+    let raw = i32::try_from(pid(&undo)).unwrap();
+    let process = rustix::process::Pid::from_raw(raw).unwrap();
+    rustix::process::kill_process(process, rustix::process::Signal::KILL).unwrap();
+    let why = wait_for("its end to be seen", early).to_string();
+    assert!(why.starts_with("it ended early: "), "{why}");
+    assert!(why.contains("when memory is short"), "{why}");
+    bring_back(&undo);
+}
+
+#[test]
 fn a_disk_that_is_not_there_is_said_before_anything_is_done() {
     let stress = Stress {
         disk: Some(MIB),

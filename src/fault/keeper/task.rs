@@ -53,8 +53,8 @@ impl Task {
     async fn round(&self, orders: &mut UnboundedReceiver<Order>) {
         match self.inject(orders).await {
             Went::In(undo) => {
-                self.stay(orders).await;
-                self.bring_back(&undo, None).await;
+                let ended = self.stay(orders).await;
+                self.bring_back(&undo, ended).await;
             }
             Went::Not(Some(why)) => self.tell(What::NotDone(why)),
             Went::Not(None) => self.tell(What::CalledBack),
@@ -115,14 +115,17 @@ impl Task {
         }
     }
 
-    /// Waits until it is ordered back, and tells what it touches.
-    async fn stay(&self, orders: &mut UnboundedReceiver<Order>) {
+    /// Waits until it is ordered back, or ends by itself, and tells what it touches. Gives why it ended by itself.
+    async fn stay(&self, orders: &mut UnboundedReceiver<Order>) -> Option<FaultError> {
         let mut look = tokio::time::interval(LOOK);
         let mut last = None;
         loop {
             tokio::select! {
-                () = ordered_back(orders) => return,
+                () = ordered_back(orders) => return self.driver.ended_early(),
                 _ = look.tick() => {
+                    if let Some(why) = self.driver.ended_early() {
+                        return Some(why);
+                    }
                     let touched = self.driver.touched();
                     if touched != last {
                         self.tell_touched(touched);
@@ -133,7 +136,7 @@ impl Task {
         }
     }
 
-    /// Tries until it is back. `why` is what went wrong on its way in.
+    /// Tries until it is back. `why` is what went wrong on its way in, or since.
     async fn bring_back(&self, undo: &Undo, why: Option<FaultError>) {
         let touched = self.driver.touched();
         let mut told = None;

@@ -1,7 +1,7 @@
 //! Which process: by a file with its number, by the port that it listens on, by its command line.
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use procfs::net::TcpState;
@@ -25,18 +25,24 @@ const SLACK: Duration = Duration::from_secs(5);
 /// # Errors
 /// When there is none, more than one, or one that must not be touched.
 pub(super) async fn one(which: &Which) -> Result<Identity, FaultError> {
-    let which = which.clone();
-    aside("look", move || look(&which))
-        .await
-        .map_err(FaultError::of)?
+    one_like(which, |_| true).await
 }
 
-fn look(which: &Which) -> Result<Identity, FaultError> {
-    match which {
+/// The one that is meant among those like this. A port and a file name one process, whatever it is like.
+///
+/// # Errors
+/// When there is none, more than one, or one that must not be touched.
+pub(super) async fn one_like(
+    which: &Which,
+    is_like: impl Fn(&Stat) -> bool + Send + 'static,
+) -> Result<Identity, FaultError> {
+    let which = which.clone();
+    let look = move || match &which {
         Which::PidFile(path) => by_file(path),
         Which::Port(port) => by_port(*port),
-        Which::Command(pattern) => by_command(pattern),
-    }
+        Which::Command(pattern) => by_command(pattern, is_like),
+    };
+    aside("look", look).await.map_err(FaultError::of)?
 }
 
 fn by_file(path: &Path) -> Result<Identity, FaultError> {
@@ -112,13 +118,14 @@ fn holds(pid: i32, inodes: &HashSet<u64>) -> bool {
     })
 }
 
-fn by_command(pattern: &str) -> Result<Identity, FaultError> {
+fn by_command(pattern: &str, is_like: impl Fn(&Stat) -> bool) -> Result<Identity, FaultError> {
     let regex = Regex::new(pattern).map_err(FaultError::of)?;
     let matching: Vec<Stat> = tree::all()
         .into_iter()
         // A person's shell, `sudo`, an editor's terminal may hold the pattern because stormdeck was started with it.
         .filter(|stat| may_be_touched(stat).is_ok())
         .filter(|stat| command_line(stat.pid).is_some_and(|line| regex.is_match(&line)))
+        .filter(is_like)
         .collect();
     top_one(matching, &format!("`{pattern}`"), || {
         format!("no process that may be touched has a command line that `{pattern}` matches")
@@ -129,6 +136,16 @@ fn by_command(pattern: &str) -> Result<Identity, FaultError> {
 pub(super) fn command_line(pid: i32) -> Option<String> {
     let words = Process::new(pid).ok()?.cmdline().ok()?;
     (!words.is_empty()).then(|| words.join(" "))
+}
+
+/// The file that a process runs, wherever a newer one has taken its place; nothing when this user may not know.
+pub(super) fn program(pid: i32) -> Option<PathBuf> {
+    let path = Process::new(pid).ok()?.exe().ok()?;
+    let name = path.to_string_lossy();
+    Some(match name.strip_suffix(" (deleted)") {
+        Some(name) => PathBuf::from(name),
+        None => path,
+    })
 }
 
 /// The only one of these that is no child of another of them: workers listen on their parent's socket, and carry its

@@ -11,6 +11,7 @@ mod find;
 mod restart;
 mod tree;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -52,6 +53,9 @@ pub enum ProcessUndo {
         descendants: Vec<Identity>,
         /// A hash of its command line, which may hold a secret.
         line: u64,
+        /// The program that it ran; nothing when that is not known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        program: Option<PathBuf>,
         /// How the one that takes its place is found.
         which: Which,
         /// Starts it; without one somebody else does.
@@ -96,7 +100,8 @@ impl ProcessFault {
             ProcessAct::Kill { restart, within } => ProcessUndo::Kill {
                 root,
                 descendants: tree::running(root).await?.split_off(1),
-                line: restart::hash_of_line(root),
+                line: restart::hash_of_line(root.pid),
+                program: find::program(root.pid),
                 which: wherever_one_stands(&self.which)?,
                 restart: restart
                     .as_ref()
@@ -176,6 +181,7 @@ impl ProcessUndo {
                 root,
                 descendants,
                 line,
+                program,
                 which,
                 restart,
                 within,
@@ -184,6 +190,7 @@ impl ProcessUndo {
                     process: *root,
                     descendants,
                     line: *line,
+                    program: program.as_deref(),
                 };
                 restart::bring_back(killed, which, restart.as_ref(), *within).await
             }

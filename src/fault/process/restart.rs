@@ -1,10 +1,11 @@
 //! A process that was killed, there again: started by a program, or awaited from whoever else looks after it.
 
 use std::io;
+use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use procfs::process::Stat;
 use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
@@ -14,8 +15,9 @@ use super::find;
 use super::tree::{self, Identity};
 use crate::fault::driver::{Done, FaultError};
 use crate::fault::hidden::Hidden;
-use crate::fault::program::Line;
-use crate::fault::run::reap;
+use crate::fault::program::{Line, MARK};
+use crate::fault::run::{aside, reap};
+use crate::fault::stray;
 use crate::fault::tool;
 use crate::profile::model::{CommandLine, Which};
 
@@ -56,10 +58,11 @@ impl Restart {
 
     /// Starts it in a session of its own, its streams nowhere: it must outlive stormdeck and its terminal, and hold
     /// nothing of them.
-    fn start(&self) -> Result<Started, FaultError> {
+    fn start(&self, killed: Identity) -> Result<Started, FaultError> {
         let withhold = |command: &mut Command| self.hidden.withhold(command);
         let mut command = self.line.command(&["setsid"], withhold)?;
         let child = command
+            .env(MARK, mark_of(killed))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -87,11 +90,27 @@ pub(super) struct Killed<'a> {
     pub(super) descendants: &'a [Identity],
     /// A hash of its command line.
     pub(super) line: u64,
+    /// The program that it ran.
+    pub(super) program: Option<&'a Path>,
+}
+
+impl Killed<'_> {
+    /// Whether a process may be this one, started again. A person who reads its log, or edits its settings, has its name in
+    /// the command line too; what runs the same program, or was `started` in its place, counts.
+    fn is_like(self, started: Option<Identity>) -> impl Fn(&Stat) -> bool + Send + 'static {
+        let (line, program) = (self.line, self.program.map(Path::to_owned));
+        move |stat| {
+            program.is_none()
+                || find::program(stat.pid) == program
+                || hash_of_line(stat.pid) == line
+                || started.is_some_and(|started| stat.session == started.pid)
+        }
+    }
 }
 
 /// A hash of the command line of a process.
-pub(super) fn hash_of_line(process: Identity) -> u64 {
-    let line = find::command_line(process.pid).unwrap_or_default();
+pub(super) fn hash_of_line(pid: i32) -> u64 {
+    let line = find::command_line(pid).unwrap_or_default();
     xxh64(line.as_bytes(), 0)
 }
 
@@ -107,27 +126,36 @@ fn is_only_the_starter(
     let Some(restart) = restart else {
         return false;
     };
-    if started != Some(found) || hash_of_line(found) == killed.line {
+    if started != Some(found) || hash_of_line(found.pid) == killed.line {
         return false;
     }
     let line = find::command_line(found.pid).unwrap_or_default();
     line.ends_with(&restart.line.words().join(" "))
 }
 
-/// What was started in the place of a killed process: the way back may be taken again while that is still on its way.
-static STARTED: Mutex<Vec<(Identity, Identity)>> = Mutex::new(Vec::new());
-
-/// What this process started in the place of a killed one, if it lives.
-fn already_started(killed: Identity) -> Option<Identity> {
-    let mut all = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
-    all.retain(|(_, started)| started.lives());
-    let of = |(of, _): &&(Identity, Identity)| *of == killed;
-    all.iter().find(of).map(|(_, started)| *started)
+/// What is left in the environment of what is started in the place of this one. Whoever brings it back knows it, and no
+/// process is killed twice.
+pub(super) fn mark_of(killed: Identity) -> String {
+    format!("{}-{}.restart", killed.pid, killed.start)
 }
 
-fn note_started(killed: Identity, started: Identity) {
-    let mut all = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
-    all.push((killed, started));
+/// What was started in the place of a killed process, by whomever, if it lives: the way back may be taken again while that
+/// is still on its way.
+async fn already_started(killed: Identity) -> Result<Option<Identity>, FaultError> {
+    let look = move || {
+        let found = stray::carriers(&mark_of(killed));
+        let found: Vec<Identity> = found
+            .into_iter()
+            .filter_map(Identity::of)
+            .filter(|process| process.lives())
+            .collect();
+        let heads = |process: &&Identity| {
+            let stat = process.stat();
+            stat.is_some_and(|stat| stat.session == process.pid)
+        };
+        found.iter().find(heads).or(found.first()).copied()
+    };
+    aside("look", look).await.map_err(FaultError::of)
 }
 
 /// Starts what was killed, if nobody has, and waits until it is found.
@@ -163,10 +191,10 @@ async fn start_and_find(
     let killed = blow.process;
     let begun = Instant::now();
     let mut child: Option<Started> = None;
-    let mut started = already_started(killed);
+    let mut started = already_started(killed).await?;
     let mut pause = LOOK;
     loop {
-        let why = match find::one(which).await {
+        let why = match find::one_like(which, blow.is_like(started)).await {
             Ok(found) if is_only_the_starter(found, started, restart, blow) => {
                 "only that is there".to_owned()
             }
@@ -178,11 +206,8 @@ async fn start_and_find(
         };
         match (&mut child, restart) {
             (None, Some(restart)) if !started.is_some_and(Identity::lives) => {
-                let new = restart.start()?;
+                let new = restart.start(killed)?;
                 started = new.process;
-                if let Some(started) = started {
-                    note_started(killed, started);
-                }
                 child = Some(new);
             }
             (Some(running), Some(restart)) => {

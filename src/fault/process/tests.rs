@@ -224,6 +224,51 @@ async fn a_way_back_that_is_taken_again_starts_no_second_copy() {
 }
 
 #[tokio::test]
+async fn what_somebody_else_has_started_already_is_not_started_twice() {
+    let dir = tempfile::tempdir().unwrap();
+    let (pid, starts) = (dir.path().join("pid"), dir.path().join("starts"));
+    let family = Family::start("others-48127");
+    std::fs::write(&pid, family.pid().to_string()).unwrap();
+    let script = format!(
+        "echo x >> {}; sleep 1; echo $$ > {1}.new; mv {1}.new {1}; exec sleep 300",
+        starts.display(),
+        pid.display()
+    );
+    let words = ["sh", "-c", &script];
+    let act = ProcessAct::Kill {
+        restart: Some(crate::profile::model::CommandLine {
+            words: words.map(crate::profile::secret::Text::plain).to_vec(),
+            ..Default::default()
+        }),
+        within: Duration::from_secs(20),
+    };
+    let fault = ProcessFault::new(Which::PidFile(pid.clone()), act);
+    let undo = fault.prepare().await.unwrap();
+    let Undo::Process(ProcessUndo::Kill { root, .. }) = &undo else {
+        panic!("{undo:?}");
+    };
+    let root = *root;
+    fault.inject(&undo).await.unwrap();
+    // As an earlier version wrote it.
+    let mut written = serde_json::to_value(&undo).unwrap();
+    written.as_object_mut().unwrap().remove("program").unwrap();
+    let undo: Undo = serde_json::from_value(written).unwrap();
+    // As an engine that was killed right after that.
+    let mut first = Command::new("setsid")
+        .args(words)
+        .env(crate::fault::program::MARK, restart::mark_of(root))
+        .spawn()
+        .unwrap();
+    while !starts.exists() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    reread(&undo).revert().await.unwrap();
+    assert_eq!(std::fs::read_to_string(starts).unwrap(), "x\n");
+    first.kill().unwrap();
+    first.wait().unwrap();
+}
+
+#[tokio::test]
 async fn what_is_started_again_gets_no_secret_but_those_of_its_own_variables() {
     let dir = tempfile::tempdir().unwrap();
     let (pid, env) = (dir.path().join("pid"), dir.path().join("env"));
@@ -338,6 +383,51 @@ async fn the_program_that_starts_it_is_not_taken_for_it() {
     for process in tree::of(second).await.unwrap() {
         process.signal(rustix::process::Signal::KILL).unwrap();
     }
+    drop(family);
+}
+
+#[tokio::test]
+async fn another_program_whose_command_line_fits_is_not_taken_for_it() {
+    use std::os::unix::process::CommandExt as _;
+
+    let family = Family::start("reader-48127");
+    let script = "sleep 300 & sleep 300 & echo; wait # reader-48127";
+    let restart = crate::profile::model::CommandLine {
+        words: ["sh", "-c", script]
+            .map(crate::profile::secret::Text::plain)
+            .to_vec(),
+        ..Default::default()
+    };
+    let act = ProcessAct::Kill {
+        restart: Some(restart),
+        within: Duration::from_secs(20),
+    };
+    let fault = ProcessFault::new(command("reader-48127"), act);
+    let undo = fault.prepare().await.unwrap();
+    fault.inject(&undo).await.unwrap();
+    // As one who looks into its log.
+    let mut reader = Command::new("sleep")
+        .arg0("reader-48127.log")
+        .arg("300")
+        .spawn()
+        .unwrap();
+    let undo = reread(&undo);
+    for _ in 0..2 {
+        let said = undo.revert().await.unwrap().said;
+        assert!(!said.contains(&reader.id().to_string()), "{said}");
+    }
+    let of_it = |stat: &procfs::process::Stat| {
+        find::command_line(stat.pid).is_some_and(|line| line.ends_with(script))
+    };
+    let all = tree::all();
+    let started: Vec<_> = all.iter().filter(|stat| of_it(stat)).collect();
+    assert_eq!(started.len(), 1);
+    let started = Identity::of(started[0].pid).unwrap();
+    for process in tree::of(started).await.unwrap() {
+        process.signal(rustix::process::Signal::KILL).unwrap();
+    }
+    reader.kill().unwrap();
+    reader.wait().unwrap();
     drop(family);
 }
 
