@@ -1,7 +1,7 @@
 //! Which gauges moved when a fault was put in.
 //!
 //! In: an [`Injection`] and what gauges did around it. Out: [`Gauged`]. Nothing is laid on a fault that another one may
-//! have done: what is compared begins when the last change of any other was over, and ends with the next. Members of a
+//! have done: what is compared begins a minute after the last change of any other, and ends with the next. Members of a
 //! group are one with it, and others to each other.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,6 +12,9 @@ use crate::history::injections::{Injection, Sample};
 use crate::session::record::GaugePlan;
 use crate::verdict::labels::{Labels, apart, labels};
 use crate::verdict::quantity::Quantity;
+
+/// How far back a gauge looks: most rates are taken over a minute, and know of a fault for so long, µs.
+const LOOKBACK_US: u64 = 60_000_000;
 
 /// What gauges did.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -134,7 +137,7 @@ fn values(samples: &[Sample]) -> Vec<Value> {
     samples.iter().map(value).collect()
 }
 
-/// The stretch around an injection in which no other fault changed, µs since the window began.
+/// The stretch around an injection in which no other fault changed, and no gauge told of one, µs since the window began.
 fn undisturbed(history: &History, injection: &Injection) -> (u64, u64) {
     let (mut from, mut until) = (0, u64::MAX);
     let members = |fault: usize| history.fault(fault).map_or(&[][..], |plan| &plan.members);
@@ -146,7 +149,7 @@ fn undisturbed(history: &History, injection: &Injection) -> (u64, u64) {
         let moments = [Some(other.injecting), other.reverting, other.cleared];
         for at in moments.into_iter().flatten() {
             if at < injection.injecting {
-                from = from.max(at);
+                from = from.max(at.saturating_add(LOOKBACK_US));
             } else {
                 until = until.min(at);
             }
