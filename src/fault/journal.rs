@@ -10,6 +10,7 @@
 //! goes only when the fault is known to be back. It names secrets and never holds them.
 
 mod entry;
+mod place;
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
@@ -19,6 +20,8 @@ use std::time::Duration;
 
 use self::entry::{DONE, OUTSTANDING, numbered, put, read, read_entry};
 pub use self::entry::{Entry, Returned};
+pub use self::place::Place;
+pub(super) use self::place::Validity;
 use super::undo::Undo;
 
 /// The folder in the directory of sessions.
@@ -313,6 +316,19 @@ mod tests {
         assert_eq!(leftovers(dir.path()).unwrap().len(), 1);
         let mut journal = Journal::open(dir.path(), "a").unwrap();
         assert_eq!(journal.write("x", &Undo::WithEngine).unwrap(), 4);
+    }
+
+    #[test]
+    fn an_entry_that_does_not_say_where_it_is_valid_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Journal::open(dir.path(), "a").unwrap();
+        let entry = br#"{"v":1,"fault":"x","wall":7,"undo":{"way":"with_engine"}}"#;
+        std::fs::write(journal.dir().join("0.json"), entry).unwrap();
+        let outstanding = journal.outstanding().unwrap();
+        let [(0, Ok(entry))] = &outstanding[..] else {
+            panic!("{outstanding:?}");
+        };
+        assert_eq!(entry.place, Place::default());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::driver::{Done, FaultError};
-use super::journal::{self, Entry, Journal, Leftover, Returned};
+use super::journal::{self, Entry, Journal, Leftover, Place, Returned, Validity};
 use super::undo::Undo;
 use crate::profile::units::format_duration;
 
@@ -207,7 +207,12 @@ async fn one(
         Err(why) => return still(unnamed(number), why),
     };
     let is_struck = || !journal.holds(number);
-    let said = match bring_back(&entry, patience, &is_struck, tell).await {
+    let brought = match entry.place.validity(&entry.undo, &Place::here()) {
+        Validity::Valid => bring_back(&entry, patience, &is_struck, tell).await,
+        Validity::Over(said) => Ok(said),
+        Validity::Elsewhere(why) => Err(why),
+    };
+    let said = match brought {
         Ok(said) => said,
         Err(why) => return still(entry.fault, why),
     };

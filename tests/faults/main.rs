@@ -9,6 +9,7 @@ mod support;
 mod window;
 
 mod drills;
+mod elsewhere;
 mod orders;
 mod place;
 mod way_back;

@@ -11,6 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+use super::place::Place;
 use crate::fault::undo::Undo;
 
 /// What the name of an outstanding fault ends in, and that of the word of one that is back.
@@ -29,6 +30,9 @@ pub struct Entry {
     pub fault: String,
     /// When it was written, µs since the Unix epoch.
     pub wall: u64,
+    /// Where the way back is valid; of an entry that was written before that was noted, anywhere.
+    #[serde(default)]
+    pub place: Place,
     /// The way back.
     pub undo: Undo,
 }
@@ -51,6 +55,7 @@ impl Entry {
             v: VERSION,
             fault: fault.to_owned(),
             wall: wall(),
+            place: Place::here(),
             undo: undo.clone(),
         }
     }

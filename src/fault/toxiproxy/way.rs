@@ -93,6 +93,18 @@ impl Way {
             && (bare || state.toxics.iter().any(|toxic| self.is_ours(toxic)))
     }
 
+    /// Whether the server is reached at an address that every machine, and every network namespace, has of its own.
+    pub(in crate::fault) fn is_of_this_machine(&self) -> bool {
+        let Ok(url) = reqwest::Url::parse(self.at.api.shown()) else {
+            return false;
+        };
+        match url.host_str().map(|host| host.trim_matches(['[', ']'])) {
+            Some("localhost") => true,
+            Some(host) => host.parse().is_ok_and(|it: IpAddr| it.is_loopback()),
+            None => false,
+        }
+    }
+
     fn is_ours(&self, toxic: &Listed) -> bool {
         self.ours.contains(&toxic.name)
     }
