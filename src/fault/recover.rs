@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::driver::{Done, FaultError};
-use super::journal::{self, Entry, Journal, Leftover, Place, Returned, Validity};
+use super::journal::{self, Entry, Journal, Leftover, Place, Returned, Unread, Validity};
 use super::undo::Undo;
 use crate::profile::units::format_duration;
 
@@ -76,7 +76,7 @@ pub async fn recover_telling(
     let (journals, mut found) = left(sessions, only)?;
     for (session, journal) in journals {
         let tell = |said: &str| tell(&format!("{session}: {said}"));
-        let cleared = clear(&journal, patience, &tell).await?;
+        let cleared = clear(&journal, patience, Duration::ZERO, &tell).await?;
         let outcome = |fault, result| Outcome {
             session: session.clone(),
             fault,
@@ -142,31 +142,45 @@ pub struct Cleared {
     pub word_left: bool,
 }
 
-/// How often a journal is read again while something in it is being brought back: an engine that only stood still may
-/// still write.
+/// How often a journal is read again while what comes to it is taken in.
 const READ_AGAIN: Duration = Duration::from_secs(1);
 
-/// Brings back everything that a journal holds, or comes to hold meanwhile, all at once, each tried for so long, and leaves
-/// word of what came back.
+/// Brings back everything that a journal holds, or comes to hold within `takes_in`, all at once, each tried for `patience`,
+/// and leaves word of what came back. What is written after that is somebody else's, who knows of it.
 ///
 /// # Errors
-/// When the journal cannot be read.
+/// When the journal cannot be read to begin with.
 pub async fn clear(
     journal: &Journal,
     patience: Duration,
+    takes_in: Duration,
     tell: Tell<'_>,
 ) -> std::io::Result<Vec<Cleared>> {
+    let until = Instant::now() + takes_in;
+    let mut first = true;
     let mut known = BTreeSet::new();
     let mut tasks = Vec::new();
     let mut cleared = Vec::new();
     loop {
-        for (number, entry) in journal.outstanding()? {
+        let open = Instant::now() < until;
+        let read = match journal.outstanding() {
+            _ if !first && !open => Vec::new(),
+            Ok(read) => read,
+            Err(error) if first => return Err(error),
+            // What is under way goes on.
+            Err(error) => {
+                tracing::error!(%error, "the journal cannot be read for now");
+                Vec::new()
+            }
+        };
+        first = false;
+        for (number, entry) in read {
             if known.insert(number) {
                 let task = one(journal, number, entry, patience, tell);
                 tasks.push(Box::pin(async move { (number, task.await) }));
             }
         }
-        if tasks.is_empty() {
+        if tasks.is_empty() && !open {
             cleared.sort_by_key(|(number, _)| *number);
             return Ok(cleared.into_iter().map(|(_, cleared)| cleared).collect());
         }
@@ -193,7 +207,7 @@ async fn next<F: Future + Unpin>(tasks: &mut Vec<F>) -> F::Output {
 async fn one(
     journal: &Journal,
     number: u64,
-    entry: Result<Entry, String>,
+    entry: Result<Entry, Unread>,
     patience: Duration,
     tell: Tell<'_>,
 ) -> Cleared {
@@ -202,9 +216,9 @@ async fn one(
         result: Err(why),
         word_left: false,
     };
-    let entry = match entry {
+    let entry = match read_until(journal, number, entry, patience).await {
         Ok(entry) => entry,
-        Err(why) => return still(unnamed(number), why),
+        Err(why) => return still(unnamed(number), why.to_string()),
     };
     let is_struck = || !journal.holds(number);
     let brought = match entry.place.validity(&entry.undo, &Place::here()) {
@@ -229,6 +243,27 @@ async fn one(
         fault,
         result: Ok(said),
         word_left,
+    }
+}
+
+/// An entry, once the system lets it be read; at most for so long.
+async fn read_until(
+    journal: &Journal,
+    number: u64,
+    mut entry: Result<Entry, Unread>,
+    patience: Duration,
+) -> Result<Entry, Unread> {
+    let end = Instant::now() + patience;
+    let mut tries = 0;
+    loop {
+        let pause = pause(tries);
+        match &entry {
+            Err(Unread::Refused(..)) if journal.holds(number) && Instant::now() + pause < end => {}
+            Ok(_) | Err(_) => return entry,
+        }
+        tries += 1;
+        tokio::time::sleep(pause).await;
+        entry = journal.entry(number);
     }
 }
 
@@ -355,11 +390,77 @@ mod tests {
             std::thread::sleep(Duration::from_millis(300));
             std::fs::write(late, text).unwrap();
         });
-        let cleared = run(clear(&journal, Duration::from_secs(5), &|_| {})).unwrap();
+        let seconds = Duration::from_secs;
+        let cleared = run(clear(&journal, seconds(5), seconds(2), &|_| {})).unwrap();
         writer.join().unwrap();
         assert!(cleared.iter().all(|it| it.result.is_ok() && it.word_left));
         assert_eq!(cleared.len(), 2);
         assert!(journal.outstanding().unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_comes_later_is_left_to_whoever_wrote_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(dir.path(), "a").unwrap();
+        let slow = way(dir.path(), "sleep 2.5");
+        let first = journal.write("slow", &slow).unwrap();
+        let text = std::fs::read(journal.dir().join(format!("{first}.json"))).unwrap();
+        let late = journal.dir().join("7.json");
+        let writer = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(500));
+            std::fs::write(late, text).unwrap();
+        });
+        let soon = Duration::from_millis(100);
+        let cleared = run(clear(&journal, Duration::from_secs(5), soon, &|_| {})).unwrap();
+        writer.join().unwrap();
+        assert_eq!(cleared.len(), 1, "{cleared:?}");
+        assert!(journal.holds(7));
+    }
+
+    #[test]
+    fn a_journal_that_cannot_be_read_for_a_moment_stops_nothing_that_is_under_way() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(dir.path(), "a").unwrap();
+        journal.write("slow", &way(dir.path(), "sleep 3")).unwrap();
+        let (there, away) = (journal.dir().to_owned(), dir.path().join("away"));
+        let mover = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(500));
+            std::fs::rename(&there, &away).unwrap();
+            std::thread::sleep(Duration::from_millis(1200));
+            std::fs::rename(&away, &there).unwrap();
+        });
+        let seconds = Duration::from_secs;
+        let cleared = run(clear(&journal, seconds(9), seconds(2), &|_| {})).unwrap();
+        mover.join().unwrap();
+        assert!(
+            cleared[0].result.is_ok() && cleared[0].word_left,
+            "{cleared:?}"
+        );
+    }
+
+    #[test]
+    fn an_entry_that_the_system_does_not_let_be_read_for_a_moment_is_read_then() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(dir.path(), "a").unwrap();
+        let number = journal.write("x", &way(dir.path(), "echo back")).unwrap();
+        let file = journal.dir().join(format!("{number}.json"));
+        let text = std::fs::read(&file).unwrap();
+        // A folder is there, and refuses to be read.
+        std::fs::remove_file(&file).unwrap();
+        std::fs::create_dir(&file).unwrap();
+        let healer = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(400));
+            std::fs::remove_dir(&file).unwrap();
+            std::fs::write(&file, text).unwrap();
+        });
+        let found = run(clear(
+            &journal,
+            Duration::from_secs(9),
+            Duration::ZERO,
+            &|_| {},
+        ));
+        healer.join().unwrap();
+        assert_eq!(found.unwrap()[0].result, Ok("back".into()));
     }
 
     #[test]

@@ -37,6 +37,17 @@ pub struct Entry {
     pub undo: Undo,
 }
 
+/// Why an entry could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum Unread {
+    /// The system refused, which may pass.
+    #[error("`{0}`: {1}")]
+    Refused(String, io::Error),
+    /// It is not understood, with the reason.
+    #[error("`{0}`: {1}")]
+    Content(String, String),
+}
+
 /// A fault that was brought back after its engine was gone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Returned {
@@ -107,24 +118,24 @@ pub(super) fn numbered(dir: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
 }
 
 /// An entry of a version that is understood.
-pub(super) fn read_entry(path: &Path) -> Result<Entry, String> {
+pub(super) fn read_entry(path: &Path) -> Result<Entry, Unread> {
     #[derive(Deserialize)]
     struct Version {
         v: u32,
     }
     match read(path)? {
-        Version { v } if v > VERSION => Err(format!(
-            "`{}`: a newer stormdeck wrote it (version {v}): bring it back with that one",
-            path.display()
+        Version { v } if v > VERSION => Err(Unread::Content(
+            path.display().to_string(),
+            format!("a newer stormdeck wrote it (version {v}): bring it back with that one"),
         )),
         Version { .. } => read(path),
     }
 }
 
-pub(super) fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T, String> {
-    let said = |error: &dyn std::fmt::Display| format!("`{}`: {error}", path.display());
-    let text = fs::read(path).map_err(|error| said(&error))?;
-    serde_json::from_slice(&text).map_err(|error| said(&error))
+pub(super) fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T, Unread> {
+    let name = || path.display().to_string();
+    let text = fs::read(path).map_err(|error| Unread::Refused(name(), error))?;
+    serde_json::from_slice(&text).map_err(|error| Unread::Content(name(), error.to_string()))
 }
 
 /// The wall clock, µs since the Unix epoch.

@@ -125,7 +125,7 @@ impl Place {
             Realm::Network => place.net,
             Realm::Cgroups => place.cgroup,
         };
-        differ(of(self), of(here))
+        differ(of(self).as_ref(), of(here).as_ref())
     }
 }
 
@@ -156,7 +156,7 @@ fn realms(undo: &Undo) -> &'static [Realm] {
 }
 
 /// Whether both are known, and not the same.
-fn differ<T: PartialEq>(a: Option<T>, b: Option<T>) -> bool {
+fn differ<T: PartialEq>(a: Option<&T>, b: Option<&T>) -> bool {
     a.is_some() && b.is_some() && a != b
 }
 
