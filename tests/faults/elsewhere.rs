@@ -1,12 +1,13 @@
 //! A way back that is taken by somebody who is somewhere else than whoever broke it.
 
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 use serde_json::json;
 use stormdeck::fault::journal::Journal;
 
-use crate::place::outstanding;
+use crate::place::{kill_with_watchdog, outstanding, place, wait_until};
 use crate::support::stormdeck;
 use crate::window::said;
 
@@ -59,4 +60,38 @@ fn what_was_done_in_another_network_is_not_looked_for_in_this_one() {
     let (out, err, code) = recover(dir.path(), false);
     assert!(out.contains("`nowhere0` is gone"), "{out}{err}");
     assert_eq!((code, outstanding(dir.path()).len()), (0, 0));
+}
+
+#[test]
+fn a_way_back_by_program_leads_where_the_injection_went_whoever_takes_it() {
+    let cluster = r#"
+[[fault]]
+name = "pods"
+inject = ["touch", "DIR/pods.broken"]
+revert = 'echo "$KUBECONFIG [$DOCKER_HOST] $PGHOST" >DIR/went; rm -f DIR/pods.broken'
+shell = true
+env = { PGHOST = "own" }
+"#;
+    let place = place(&[], "duration = \"60s\"", cluster);
+    let mut run = place.run(&["--detach"]);
+    run.env("KUBECONFIG", "/staging").env_remove("DOCKER_HOST");
+    assert!(
+        run.env("PGHOST", "theirs")
+            .output()
+            .unwrap()
+            .status
+            .success()
+    );
+    let window = place.window();
+    window.ctl("fault pods on");
+    wait_until(&window, "pods", true);
+    kill_with_watchdog(&window);
+    let mut recover = window.place.stormdeck();
+    recover
+        .env("KUBECONFIG", "/prod")
+        .env("DOCKER_HOST", "tcp://prod");
+    let (out, err, code) = said(&recover.arg("recover").output().unwrap());
+    assert_eq!(code, 0, "{out}{err}");
+    let went = fs::read_to_string(window.place.path().join("went")).unwrap();
+    assert_eq!(went, "/staging [] own\n");
 }
