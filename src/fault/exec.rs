@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::bearings::Bearings;
 use super::check::{self, Failed, Found};
 use super::driver::{Doing, Done, Driver, FaultError, Proof};
 use super::hidden::Hidden;
@@ -91,9 +92,11 @@ impl Exec {
                 Found::Unknown(why) => return Err(FaultError(why)),
             },
         };
+        let bearings = Bearings::of_environment(&self.hidden);
+        let check = self.check.as_ref();
         Ok(Undo::Exec(Box::new(Way {
-            revert: self.revert.clone(),
-            check: self.check.clone(),
+            revert: self.revert.with_bearings(&bearings),
+            check: check.map(|check| check.with_bearings(&bearings)),
             worked,
             mark: format!("{:016x}", rand::random::<u64>()),
             hidden: self.hidden.clone(),

@@ -10,6 +10,7 @@
 //! goes only when the fault is known to be back. It names secrets and never holds them.
 
 mod entry;
+mod place;
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
@@ -18,7 +19,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use self::entry::{DONE, OUTSTANDING, numbered, put, read, read_entry};
-pub use self::entry::{Entry, Returned};
+pub use self::entry::{Entry, Returned, Unread};
+pub use self::place::Place;
+pub(super) use self::place::Validity;
 use super::undo::Undo;
 
 /// The folder in the directory of sessions.
@@ -170,16 +173,32 @@ impl Journal {
         }
     }
 
-    /// Whether an entry still stands.
+    /// Whether an entry still stands, as far as is known.
     pub fn holds(&self, number: u64) -> bool {
-        self.file(number, OUTSTANDING).exists()
+        self.file(number, OUTSTANDING).try_exists().unwrap_or(true)
+    }
+
+    /// The word that was left of an entry that is struck out.
+    pub fn word(&self, number: u64) -> Option<Returned> {
+        if self.holds(number) {
+            return None;
+        }
+        read(&self.file(number, DONE)).ok()
+    }
+
+    /// An entry, read once more.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn entry(&self, number: u64) -> Result<Entry, Unread> {
+        read_entry(&self.file(number, OUTSTANDING))
     }
 
     /// Everything that is outstanding, by number; an entry that cannot be read with the reason.
     ///
     /// # Errors
     /// When the folder cannot be read.
-    pub fn outstanding(&self) -> io::Result<Vec<(u64, Result<Entry, String>)>> {
+    pub fn outstanding(&self) -> io::Result<Vec<(u64, Result<Entry, Unread>)>> {
         let files = numbered(&self.dir)?.into_iter();
         let entries = files
             .filter(|(_, path)| path.extension().is_some_and(|it| it == OUTSTANDING))
@@ -308,11 +327,24 @@ mod tests {
         let journal = Journal::open(dir.path(), "a").unwrap();
         std::fs::write(journal.dir().join("3.json"), b"{\"v\":1,").unwrap();
         let outstanding = journal.outstanding().unwrap();
-        assert!(matches!(&outstanding[..], [(3, Err(why))] if why.contains("3.json")));
+        assert!(matches!(&outstanding[..], [(3, Err(why))] if why.to_string().contains("3.json")));
         drop(journal);
         assert_eq!(leftovers(dir.path()).unwrap().len(), 1);
         let mut journal = Journal::open(dir.path(), "a").unwrap();
         assert_eq!(journal.write("x", &Undo::WithEngine).unwrap(), 4);
+    }
+
+    #[test]
+    fn an_entry_that_does_not_say_where_it_is_valid_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Journal::open(dir.path(), "a").unwrap();
+        let entry = br#"{"v":1,"fault":"x","wall":7,"undo":{"way":"with_engine"}}"#;
+        std::fs::write(journal.dir().join("0.json"), entry).unwrap();
+        let outstanding = journal.outstanding().unwrap();
+        let [(0, Ok(entry))] = &outstanding[..] else {
+            panic!("{outstanding:?}");
+        };
+        assert_eq!(entry.place, Place::default());
     }
 
     #[test]
@@ -322,7 +354,9 @@ mod tests {
         let entry = b"{\"v\":2,\"way\":\"a better one\"}";
         std::fs::write(journal.dir().join("0.json"), entry).unwrap();
         let outstanding = journal.outstanding().unwrap();
-        assert!(matches!(&outstanding[..], [(0, Err(why))] if why.contains("version 2")));
+        assert!(
+            matches!(&outstanding[..], [(0, Err(why))] if why.to_string().contains("version 2"))
+        );
     }
 
     #[test]

@@ -13,6 +13,8 @@
 
 mod outstanding;
 mod task;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::io;

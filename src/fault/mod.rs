@@ -15,6 +15,7 @@
 //! A [`Driver`](driver::Driver) is one file here, and one line in [`drivers::of`].
 
 mod ask;
+mod bearings;
 pub mod burn;
 mod check;
 pub mod driver;

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::bearings::Bearings;
 use super::check::Found;
 use super::driver::FaultError;
 use super::hidden::Hidden;
@@ -35,6 +36,9 @@ pub(super) struct Line {
     shell: bool,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     env: BTreeMap<String, Sealed>,
+    /// Variables that it does not have, whatever the environment of whoever runs it holds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    without: Vec<String>,
     /// Working directory, absolute: whoever reverts may be somewhere else.
     dir: PathBuf,
 }
@@ -63,8 +67,19 @@ impl Line {
             words: line.words.iter().map(Sealed::from).collect(),
             shell: line.shell,
             env: env.map(|(k, v)| (k.clone(), Sealed::from(v))).collect(),
+            without: Vec::new(),
             dir,
         })
+    }
+
+    /// With what decides where it goes, but for its own variables.
+    fn with_bearings(mut self, bearings: &Bearings) -> Self {
+        for (name, value) in &bearings.set {
+            let own = self.env.entry(name.clone());
+            own.or_insert_with(|| Sealed::plain(value));
+        }
+        self.without.clone_from(&bearings.unset);
+        self
     }
 
     /// Its words, as they may be shown.
@@ -128,6 +143,9 @@ impl Line {
         let mut command = Command::new(words.next().unwrap_or_default());
         command.args(words);
         withhold(&mut command);
+        for name in &self.without {
+            command.env_remove(name);
+        }
         for (name, value) in &self.env {
             command.env(name, value.open()?.reveal());
         }
@@ -152,6 +170,14 @@ impl Program {
             line: Line::of(line)?,
             limit: line.timeout.as_millis() as u64,
         })
+    }
+
+    /// For a way back: it goes where it would go now, whoever runs it.
+    pub(super) fn with_bearings(&self, bearings: &Bearings) -> Self {
+        Self {
+            line: self.line.clone().with_bearings(bearings),
+            ..self.clone()
+        }
     }
 
     /// How long it may take.

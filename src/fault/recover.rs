@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::driver::{Done, FaultError};
-use super::journal::{self, Entry, Journal, Leftover, Returned};
+use super::journal::{self, Entry, Journal, Leftover, Place, Returned, Unread, Validity};
 use super::undo::Undo;
 use crate::profile::units::format_duration;
 
@@ -76,7 +76,7 @@ pub async fn recover_telling(
     let (journals, mut found) = left(sessions, only)?;
     for (session, journal) in journals {
         let tell = |said: &str| tell(&format!("{session}: {said}"));
-        let cleared = clear(&journal, patience, &tell).await?;
+        let cleared = clear(&journal, patience, Duration::ZERO, &tell).await?;
         let outcome = |fault, result| Outcome {
             session: session.clone(),
             fault,
@@ -142,31 +142,45 @@ pub struct Cleared {
     pub word_left: bool,
 }
 
-/// How often a journal is read again while something in it is being brought back: an engine that only stood still may
-/// still write.
+/// How often a journal is read again while what comes to it is taken in.
 const READ_AGAIN: Duration = Duration::from_secs(1);
 
-/// Brings back everything that a journal holds, or comes to hold meanwhile, all at once, each tried for so long, and leaves
-/// word of what came back.
+/// Brings back everything that a journal holds, or comes to hold within `takes_in`, all at once, each tried for `patience`,
+/// and leaves word of what came back. What is written after that is somebody else's, who knows of it.
 ///
 /// # Errors
-/// When the journal cannot be read.
+/// When the journal cannot be read to begin with.
 pub async fn clear(
     journal: &Journal,
     patience: Duration,
+    takes_in: Duration,
     tell: Tell<'_>,
 ) -> std::io::Result<Vec<Cleared>> {
+    let until = Instant::now() + takes_in;
+    let mut first = true;
     let mut known = BTreeSet::new();
     let mut tasks = Vec::new();
     let mut cleared = Vec::new();
     loop {
-        for (number, entry) in journal.outstanding()? {
+        let open = Instant::now() < until;
+        let read = match journal.outstanding() {
+            _ if !first && !open => Vec::new(),
+            Ok(read) => read,
+            Err(error) if first => return Err(error),
+            // What is under way goes on.
+            Err(error) => {
+                tracing::error!(%error, "the journal cannot be read for now");
+                Vec::new()
+            }
+        };
+        first = false;
+        for (number, entry) in read {
             if known.insert(number) {
                 let task = one(journal, number, entry, patience, tell);
                 tasks.push(Box::pin(async move { (number, task.await) }));
             }
         }
-        if tasks.is_empty() {
+        if tasks.is_empty() && !open {
             cleared.sort_by_key(|(number, _)| *number);
             return Ok(cleared.into_iter().map(|(_, cleared)| cleared).collect());
         }
@@ -193,7 +207,7 @@ async fn next<F: Future + Unpin>(tasks: &mut Vec<F>) -> F::Output {
 async fn one(
     journal: &Journal,
     number: u64,
-    entry: Result<Entry, String>,
+    entry: Result<Entry, Unread>,
     patience: Duration,
     tell: Tell<'_>,
 ) -> Cleared {
@@ -202,12 +216,17 @@ async fn one(
         result: Err(why),
         word_left: false,
     };
-    let entry = match entry {
+    let entry = match read_until(journal, number, entry, patience).await {
         Ok(entry) => entry,
-        Err(why) => return still(unnamed(number), why),
+        Err(why) => return still(unnamed(number), why.to_string()),
     };
     let is_struck = || !journal.holds(number);
-    let said = match bring_back(&entry, patience, &is_struck, tell).await {
+    let brought = match entry.place.validity(&entry.undo, &Place::here()) {
+        Validity::Valid => bring_back(&entry, patience, &is_struck, tell).await,
+        Validity::Over(said) => Ok(said),
+        Validity::Elsewhere(why) => Err(why),
+    };
+    let said = match brought {
         Ok(said) => said,
         Err(why) => return still(entry.fault, why),
     };
@@ -224,6 +243,27 @@ async fn one(
         fault,
         result: Ok(said),
         word_left,
+    }
+}
+
+/// An entry, once the system lets it be read; at most for so long.
+async fn read_until(
+    journal: &Journal,
+    number: u64,
+    mut entry: Result<Entry, Unread>,
+    patience: Duration,
+) -> Result<Entry, Unread> {
+    let end = Instant::now() + patience;
+    let mut tries = 0;
+    loop {
+        let pause = pause(tries);
+        match &entry {
+            Err(Unread::Refused(..)) if journal.holds(number) && Instant::now() + pause < end => {}
+            Ok(_) | Err(_) => return entry,
+        }
+        tries += 1;
+        tokio::time::sleep(pause).await;
+        entry = journal.entry(number);
     }
 }
 
@@ -288,84 +328,4 @@ async fn attempt(entry: &Entry, end: Instant, tell: Tell<'_>) -> Option<Result<D
 const LEAST: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
-mod tests {
-    use std::cell::RefCell;
-
-    use super::*;
-    use crate::fault::driver::Driver as _;
-    use crate::fault::exec::Exec;
-    use crate::profile::Secrets;
-    use crate::profile::model::CommandLine;
-    use crate::profile::secret::Text;
-
-    fn run<T>(future: impl Future<Output = T>) -> T {
-        tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap()
-            .block_on(future)
-    }
-
-    /// A way back by a line of shell.
-    fn way(dir: &Path, revert: &str) -> Undo {
-        let line = |text: &str| CommandLine {
-            words: vec![Text::plain(text)],
-            shell: true,
-            dir: Some(dir.to_owned()),
-            timeout: Duration::from_secs(10),
-            ..CommandLine::default()
-        };
-        let exec = Exec::new([&line("true"), &line(revert)], None, &Secrets::default());
-        run(exec.unwrap().prepare()).unwrap()
-    }
-
-    #[test]
-    fn a_program_that_takes_longer_than_the_patience_is_waited_for_and_that_is_said() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut journal = Journal::open(dir.path(), "a").unwrap();
-        let slow = way(dir.path(), "sleep 2; echo back; touch ended");
-        journal.write("slow", &slow).unwrap();
-        drop(journal);
-        let told = RefCell::new(Vec::new());
-        let tell = |said: &str| told.borrow_mut().push(said.to_owned());
-        let found = run(recover_telling(dir.path(), None, Duration::ZERO, &tell)).unwrap();
-        assert_eq!(found.outcomes[0].result, Ok("back".into()));
-        let told = told.into_inner();
-        assert!(
-            told[0].starts_with("a: `slow` is being brought back"),
-            "{told:?}"
-        );
-        assert!(dir.path().join("ended").exists());
-    }
-
-    #[test]
-    fn what_comes_while_something_else_is_brought_back_is_brought_back_too() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut journal = Journal::open(dir.path(), "a").unwrap();
-        let late = journal.dir().join("7.json");
-        let slow = way(dir.path(), "sleep 1");
-        let first = journal.write("slow", &slow).unwrap();
-        let text = std::fs::read(journal.dir().join(format!("{first}.json"))).unwrap();
-        let writer = std::thread::spawn(move || {
-            std::thread::sleep(Duration::from_millis(300));
-            std::fs::write(late, text).unwrap();
-        });
-        let cleared = run(clear(&journal, Duration::from_secs(5), &|_| {})).unwrap();
-        writer.join().unwrap();
-        assert!(cleared.iter().all(|it| it.result.is_ok() && it.word_left));
-        assert_eq!(cleared.len(), 2);
-        assert!(journal.outstanding().unwrap().is_empty());
-    }
-
-    #[test]
-    fn what_is_back_is_told_as_back_even_when_the_disk_takes_no_word() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut journal = Journal::open(dir.path(), "a").unwrap();
-        journal.write("x", &way(dir.path(), "echo back")).unwrap();
-        std::fs::create_dir(journal.dir().join("0.new")).unwrap();
-        drop(journal);
-        let found = run(recover(dir.path(), None, Duration::ZERO)).unwrap();
-        assert_eq!(found.outcomes[0].result, Ok("back".into()));
-        assert_eq!(found.outcomes.len(), 1);
-    }
-}
+mod tests;

@@ -25,7 +25,7 @@ use crate::profile::model::{Ends, Toxic, ToxicKind};
 use crate::profile::secret::Text;
 
 /// What the names of our toxics begin with.
-const PREFIX: &str = "stormdeck";
+const PREFIX: &str = "stormdeck_";
 
 /// Toxics on a proxy of a Toxiproxy server.
 pub struct Toxiproxy {
@@ -57,15 +57,18 @@ impl Toxiproxy {
 
     async fn look_first(&self) -> Result<Undo, FaultError> {
         let api = Api::of(&self.at)?;
+        // One that another fault has created goes with the last of them.
+        let with_others = |state: State| way::is_made_for_a_fault(&state).then_some(state.ends);
         let made = match &self.ends {
             None => {
-                self.fits(&api, &api.state().await?)?;
-                None
+                let state = api.state().await?;
+                self.fits(&api, &state)?;
+                with_others(state)
             }
             Some(ends) => match api.find().await? {
                 Some(state) => {
                     self.fits(&api, &state)?;
-                    None
+                    with_others(state)
                 }
                 None if self.is_down() => {
                     return Err(api.wrong(
@@ -76,17 +79,27 @@ impl Toxiproxy {
             },
         };
         let run = rand::random::<u32>();
-        let names = (0..self.listed(&[]).len()).map(|n| format!("{PREFIX}_{run:08x}_{n}"));
+        let prefix = if made.is_some() { way::MADE } else { PREFIX };
+        let names = (0..self.listed(&[]).len()).map(|n| format!("{prefix}{run:08x}_{n}"));
         Ok(Undo::Toxiproxy(Box::new(Way {
             at: self.at.clone(),
             ours: names.collect(),
-            enabled: made.is_none(),
+            enabled: self.is_down().then_some(true),
             made,
         })))
     }
 
     /// Whether a fault can be made of a proxy that is there.
     fn fits(&self, api: &Api<'_>, state: &State) -> Result<(), FaultError> {
+        self.fits_ends(api, state)?;
+        if !state.enabled {
+            return Err(api.wrong("the proxy is disabled already: no fault could show on it"));
+        }
+        Ok(())
+    }
+
+    /// Whether it leads where the profile says, if that says so.
+    fn fits_ends(&self, api: &Api<'_>, state: &State) -> Result<(), FaultError> {
         if let Some(ends) = &self.ends
             && !way::agree(ends, &state.ends)
         {
@@ -96,9 +109,6 @@ impl Toxiproxy {
                 is.listen, is.upstream
             )));
         }
-        if !state.enabled {
-            return Err(api.wrong("the proxy is disabled already: no fault could show on it"));
-        }
         Ok(())
     }
 
@@ -106,7 +116,9 @@ impl Toxiproxy {
     async fn make(&self, api: &Api<'_>, way: &Way, ends: &Ends) -> Result<(), FaultError> {
         match api.find().await? {
             None => api.create(ends).await,
-            Some(state) if way.is_made(&state) => Ok(()),
+            Some(state) if way.is_made(&state) || way::is_made_for_a_fault(&state) => {
+                self.fits_ends(api, &state)
+            }
             Some(_) => Err(api.wrong("somebody else has created it meanwhile")),
         }
     }
@@ -146,7 +158,8 @@ impl Toxiproxy {
     async fn break_it(&self, way: &Way) -> Result<Done, FaultError> {
         let api = Api::of(&way.at)?;
         let toxics = self.listed(&way.ours);
-        if let Some(ends) = &way.made {
+        // Nobody would notice that one is down which is created for it.
+        if let Some(ends) = way.made.as_ref().filter(|_| !self.is_down()) {
             self.make(&api, way, ends).await?;
         }
         for toxic in &toxics {

@@ -228,31 +228,38 @@ pub fn run(dir: PathBuf) -> io::Result<()> {
         Ended::Gone => tracing::warn!("the engine is gone"),
         Ended::Late => tracing::warn!("the engine stands still and has lost its lease"),
     }
-    runtime.block_on(clear(&journal, ended))
+    runtime.block_on(clear(&journal, ended, PATIENCE))
 }
 
-/// Brings back what the journal holds, until it stays empty or only what does not come back is left.
-async fn clear(journal: &Journal, ended: Ended) -> io::Result<()> {
-    // An engine that goes on may be writing an entry down before it hears that nobody is on guard.
-    let mut may_write = ended == Ended::Late;
-    loop {
-        let tell = |said: &str| tracing::warn!("{said}");
-        let cleared = recover::clear(journal, PATIENCE, &tell).await?;
-        let back = cleared.iter().any(|it| it.result.is_ok());
-        for Cleared { fault, result, .. } in cleared {
-            match result {
-                Ok(said) => tracing::warn!(fault, said, "brought back"),
-                Err(why) => tracing::error!(fault, why, "could not be brought back"),
+/// Brings back what the journal holds, each tried for so long. An engine that only stood still may be writing an entry
+/// down before it hears, by its next beats, that nobody is on guard.
+async fn clear(journal: &Journal, ended: Ended, patience: Duration) -> io::Result<()> {
+    let takes_in = match ended {
+        Ended::Late => 2 * BEAT,
+        Ended::Gone | Ended::Dismissed => Duration::ZERO,
+    };
+    let tell = |said: &str| tracing::warn!("{said}");
+    let end = Instant::now() + patience;
+    let cleared = loop {
+        match recover::clear(journal, patience, takes_in, &tell).await {
+            Ok(cleared) => break cleared,
+            // As when the system has no more handles. Nobody else would come.
+            Err(error) => {
+                tracing::error!(%error, "the journal cannot be read");
+                if Instant::now() >= end {
+                    return Err(error);
+                }
             }
         }
-        if !back && !may_write {
-            return Ok(());
+        tokio::time::sleep(BEAT).await;
+    };
+    for Cleared { fault, result, .. } in cleared {
+        match result {
+            Ok(said) => tracing::warn!(fault, said, "brought back"),
+            Err(why) => tracing::error!(fault, why, "could not be brought back"),
         }
-        if ended == Ended::Late {
-            tokio::time::sleep(2 * BEAT).await;
-        }
-        may_write = false;
     }
+    Ok(())
 }
 
 /// Returns when the engine's heart has stopped, or with its last word.
@@ -283,6 +290,7 @@ fn listen(heart: &impl AsFd, lease: Duration) -> Ended {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fault::undo::Undo;
 
     const SHORT: Duration = Duration::from_millis(50);
 
@@ -302,6 +310,28 @@ mod tests {
         assert_eq!(heard(b".\n.\ndismissed\n", true), Ended::Dismissed);
         assert_eq!(heard(b".\ndismissed\n", false), Ended::Dismissed);
         assert_eq!(heard(b".\ndismiss", true), Ended::Gone);
+    }
+
+    #[test]
+    fn a_journal_that_cannot_be_read_for_now_is_read_later() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(dir.path(), "a").unwrap();
+        let number = journal.write("x", &Undo::WithEngine).unwrap();
+        let (there, away) = (journal.dir().to_owned(), dir.path().join("away"));
+        std::fs::rename(&there, &away).unwrap();
+        let mover = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(300));
+            std::fs::rename(&away, &there).unwrap();
+        });
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let patience = Duration::from_secs(30);
+        let cleared = runtime.block_on(clear(&journal, Ended::Gone, patience));
+        mover.join().unwrap();
+        cleared.unwrap();
+        assert!(!journal.holds(number));
     }
 
     #[test]

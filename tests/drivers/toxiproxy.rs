@@ -358,3 +358,51 @@ fn a_proxy_that_is_not_there_cannot_be_taken_down() {
     );
     stage.prepare().unwrap();
 }
+
+#[test]
+fn a_fault_that_takes_nothing_down_enables_nothing() {
+    let server = Toxiproxy::start();
+    let slow = stage(&server, "db", r#"{ latency = "200ms" }"#);
+    let undo = slow.prepare().unwrap();
+    slow.inject(&undo).unwrap();
+    // Another fault, or a person.
+    server.change(|db| db["enabled"] = false.into());
+    assert_eq!(slow.revert_from_disk(&undo).unwrap().proof, Proof::Seen);
+    assert_eq!(server.db()["enabled"], false);
+    assert_eq!(server.db()["toxics"], json!([]));
+}
+
+#[test]
+fn a_proxy_that_is_created_goes_with_the_last_fault_on_it() {
+    // The second fault looks before the first one is in, or after that, and knows where the proxy stands or does not.
+    for (early, named) in [(true, true), (false, true), (false, false)] {
+        for first_goes_first in [true, false] {
+            let server = Toxiproxy::start();
+            let before = server.proxies();
+            let slow = stage_between(&server, "cache", ENDS, r#"{ latency = "200ms" }"#);
+            let narrow = if named {
+                stage_between(&server, "cache", ENDS, r#"{ bandwidth = "100KB/s" }"#)
+            } else {
+                stage(&server, "cache", r#"{ bandwidth = "100KB/s" }"#)
+            };
+            let first = slow.prepare().unwrap();
+            let ahead = early.then(|| narrow.prepare().unwrap());
+            slow.inject(&first).unwrap();
+            let second = ahead.unwrap_or_else(|| narrow.prepare().unwrap());
+            assert_eq!(narrow.inject(&second).unwrap().proof, Proof::Seen);
+            let mut faults = [(&slow, &first), (&narrow, &second)];
+            if !first_goes_first {
+                faults.reverse();
+            }
+            let [(one, undo), (other, last)] = faults;
+            for _ in 0..2 {
+                assert_eq!(one.revert_from_disk(undo).unwrap().proof, Proof::Seen);
+                let left = &server.proxies()["cache"];
+                assert_eq!(left["enabled"], true);
+                assert_eq!(left["toxics"].as_array().unwrap().len(), 1);
+            }
+            assert_eq!(other.revert_from_disk(last).unwrap().proof, Proof::Seen);
+            assert_eq!(server.proxies(), before);
+        }
+    }
+}

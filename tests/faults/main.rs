@@ -9,6 +9,7 @@ mod support;
 mod window;
 
 mod drills;
+mod elsewhere;
 mod gauges;
 mod orders;
 mod place;

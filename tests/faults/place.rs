@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::support::wait_for;
-use crate::window::{Place, Window};
+use crate::window::{Place, Window, is_alive, signal};
 
 /// A window over a quick shop, with a fault `NAME` for each name whose file `NAME.broken` is there while it is on; then
 /// more of the profile, in which `DIR` is the directory.
@@ -76,4 +76,15 @@ pub fn watchdog(dir: &Path) -> Option<i32> {
         let ours = journal.starts_with(dir.as_os_str().as_encoded_bytes());
         (words.get(1) == Some(&&b"watchdog"[..]) && ours).then_some(pid)
     })
+}
+
+/// Kills the engine, and its watchdog before that can do anything about it.
+pub fn kill_with_watchdog(window: &Window) {
+    let dog = watchdog(window.place.path()).expect("a watchdog");
+    signal(dog, "-STOP");
+    window.signal("-KILL");
+    signal(dog, "-KILL");
+    wait_for("both to be gone", || {
+        (!window.is_alive() && !is_alive(dog)).then_some(())
+    });
 }

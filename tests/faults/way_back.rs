@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::place::{file, outstanding, place, states, wait_until, watchdog};
+use crate::place::{file, kill_with_watchdog, outstanding, place, states, wait_until, watchdog};
 use crate::support::wait_for;
 use crate::window::{Window, is_alive, said, signal};
 
@@ -15,17 +15,6 @@ fn broken() -> Window {
         states.contains(&"active".to_owned()).then_some(())
     });
     window
-}
-
-/// Kills the engine, and its watchdog before that can do anything about it.
-fn kill_with_watchdog(window: &Window) {
-    let dog = watchdog(window.place.path()).expect("a watchdog");
-    signal(dog, "-STOP");
-    window.signal("-KILL");
-    signal(dog, "-KILL");
-    wait_for("both to be gone", || {
-        (!window.is_alive() && !is_alive(dog)).then_some(())
-    });
 }
 
 #[test]

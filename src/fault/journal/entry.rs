@@ -11,6 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+use super::place::Place;
 use crate::fault::undo::Undo;
 
 /// What the name of an outstanding fault ends in, and that of the word of one that is back.
@@ -29,8 +30,22 @@ pub struct Entry {
     pub fault: String,
     /// When it was written, µs since the Unix epoch.
     pub wall: u64,
+    /// Where the way back is valid; of an entry that was written before that was noted, anywhere.
+    #[serde(default)]
+    pub place: Place,
     /// The way back.
     pub undo: Undo,
+}
+
+/// Why an entry could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum Unread {
+    /// The system refused, which may pass.
+    #[error("`{0}`: {1}")]
+    Refused(String, io::Error),
+    /// It is not understood, with the reason.
+    #[error("`{0}`: {1}")]
+    Content(String, String),
 }
 
 /// A fault that was brought back after its engine was gone.
@@ -51,6 +66,7 @@ impl Entry {
             v: VERSION,
             fault: fault.to_owned(),
             wall: wall(),
+            place: Place::here(),
             undo: undo.clone(),
         }
     }
@@ -102,24 +118,24 @@ pub(super) fn numbered(dir: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
 }
 
 /// An entry of a version that is understood.
-pub(super) fn read_entry(path: &Path) -> Result<Entry, String> {
+pub(super) fn read_entry(path: &Path) -> Result<Entry, Unread> {
     #[derive(Deserialize)]
     struct Version {
         v: u32,
     }
     match read(path)? {
-        Version { v } if v > VERSION => Err(format!(
-            "`{}`: a newer stormdeck wrote it (version {v}): bring it back with that one",
-            path.display()
+        Version { v } if v > VERSION => Err(Unread::Content(
+            path.display().to_string(),
+            format!("a newer stormdeck wrote it (version {v}): bring it back with that one"),
         )),
         Version { .. } => read(path),
     }
 }
 
-pub(super) fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T, String> {
-    let said = |error: &dyn std::fmt::Display| format!("`{}`: {error}", path.display());
-    let text = fs::read(path).map_err(|error| said(&error))?;
-    serde_json::from_slice(&text).map_err(|error| said(&error))
+pub(super) fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T, Unread> {
+    let name = || path.display().to_string();
+    let text = fs::read(path).map_err(|error| Unread::Refused(name(), error))?;
+    serde_json::from_slice(&text).map_err(|error| Unread::Content(name(), error.to_string()))
 }
 
 /// The wall clock, µs since the Unix epoch.

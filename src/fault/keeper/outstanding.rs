@@ -58,6 +58,25 @@ impl Outstanding {
         Ok(())
     }
 
+    /// Whether a fault may go in: its entry still stands, and somebody is on guard who has not heard the heart stop. Else
+    /// why not. It holds for what cannot outlive this process as well.
+    pub fn is_guarded(&self, fault: usize) -> Result<(), String> {
+        let (Some(number), Some(journal)) = (self.entries.get(&fault), &self.journal) else {
+            return Ok(());
+        };
+        if !journal.holds(*number) {
+            return Err("its watchdog has taken it for left behind".into());
+        }
+        self.post.is_manned()
+    }
+
+    /// What the watchdog said when it brought a fault back that is still held here; nothing when it has not.
+    pub fn word_of(&self, fault: usize) -> Option<String> {
+        let (number, journal) = (self.entries.get(&fault)?, self.journal.as_ref()?);
+        // Not being there proves nothing: the whole folder may be out of reach.
+        journal.word(*number).map(|word| word.said)
+    }
+
     /// Strikes a fault out that is back. With the last of them the watchdog goes, before another one can be held.
     pub fn release(&mut self, fault: usize) {
         let Some(number) = self.entries.remove(&fault) else {
@@ -86,6 +105,17 @@ impl Post {
         let error = post.as_mut()?.beat().err()?;
         *post = None;
         Some(format!("the watchdog is gone ({error})"))
+    }
+
+    /// Whether somebody stands there who still listens. One who does not is left to [`Post::beat`], which tells everybody.
+    fn is_manned(&self) -> Result<(), String> {
+        let mut post = locked(&self.0);
+        let Some(watchdog) = post.as_mut() else {
+            return Err("there is no watchdog any more".into());
+        };
+        watchdog
+            .beat()
+            .map_err(|error| format!("the watchdog is gone ({error})"))
     }
 
     fn is_empty(&self) -> bool {

@@ -3,12 +3,13 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::sync::oneshot;
 
 use super::outstanding::{Outstanding, locked};
 use super::{Order, Seen, What};
-use crate::fault::driver::{Driver, FaultError, Touched};
+use crate::fault::driver::{Done, Driver, FaultError, Touched};
 use crate::fault::recover;
 use crate::fault::undo::Undo;
 
@@ -64,8 +65,9 @@ impl Task {
 
     async fn inject(&self, orders: &mut UnboundedReceiver<Order>) -> Went {
         let undo = tokio::select! {
-            undo = self.driver.prepare() => undo,
+            biased;
             () = ordered_back(orders) => return Went::Not(None),
+            undo = self.driver.prepare() => undo,
         };
         let undo = match undo {
             Ok(undo) => undo,
@@ -75,12 +77,23 @@ impl Task {
             self.release().await;
             return Went::Not(Some(why));
         }
+        // All of that takes its time, in which this process may even have stood still.
+        if let Err(why) = self.is_guarded().await {
+            self.release().await;
+            return Went::Not(Some(not_safe(&why)));
+        }
+        if is_ordered_back(orders) {
+            self.release().await;
+            return Went::Not(None);
+        }
         tokio::select! {
+            // Who orders it back comes first: nothing more is begun then.
+            biased;
+            () = ordered_back(orders) => return Went::HalfWay(undo, None),
             done = self.driver.inject(&undo) => match done {
                 Ok(done) => self.tell(What::Active(done)),
                 Err(why) => return Went::HalfWay(undo, Some(why)),
             },
-            () = ordered_back(orders) => return Went::HalfWay(undo, None),
         }
         Went::In(undo)
     }
@@ -92,11 +105,7 @@ impl Task {
             self.tell(What::Undo(way, None));
             return Ok(());
         }
-        let refused = |why: String| {
-            FaultError(format!(
-                "nothing was broken, since the way back could not be kept safe: {why}"
-            ))
-        };
+        let refused = |why: String| not_safe(&why);
         let (outstanding, fault) = (Arc::clone(&self.outstanding), self.fault);
         let (name, copy) = (self.name.clone(), undo.clone());
         let held =
@@ -144,26 +153,61 @@ impl Task {
         loop {
             match self.driver.revert(undo).await {
                 Ok(done) => {
-                    self.tell_touched(touched);
-                    self.tell(match why {
-                        Some(why) => What::NotDone(why),
-                        None => What::Reverted(done),
-                    });
+                    self.tell_back(why, touched, done);
                     self.release().await;
                     return;
                 }
-                Err(why) => {
+                Err(error) => {
+                    if let Some(said) = self.word().await {
+                        let said = match said.as_str() {
+                            "" => "its watchdog brought it back".to_owned(),
+                            said => format!("its watchdog brought it back: {said}"),
+                        };
+                        self.tell_back(
+                            why,
+                            touched,
+                            Done {
+                                said,
+                                ..Done::default()
+                            },
+                        );
+                        self.release().await;
+                        return;
+                    }
                     let pause = recover::pause(tries);
                     // Once for each reason, however long it lasts.
-                    if told.as_ref() != Some(&why) {
-                        self.tell(What::NotReverted(why.clone(), pause));
-                        told = Some(why);
+                    if told.as_ref() != Some(&error) {
+                        self.tell(What::NotReverted(error.clone(), pause));
+                        told = Some(error);
                     }
                     tries += 1;
                     tokio::time::sleep(pause).await;
                 }
             }
         }
+    }
+
+    /// It is back; `why` is what went wrong on its way in.
+    fn tell_back(&self, why: Option<FaultError>, touched: Option<Touched>, done: Done) {
+        self.tell_touched(touched);
+        self.tell(match why {
+            Some(why) => What::NotDone(why),
+            None => What::Reverted(done),
+        });
+    }
+
+    /// Whether it may go in, as far as its guard goes; else why not.
+    async fn is_guarded(&self) -> Result<(), String> {
+        let (outstanding, fault) = (Arc::clone(&self.outstanding), self.fault);
+        let looked = tokio::task::spawn_blocking(move || locked(&outstanding).is_guarded(fault));
+        looked.await.map_err(|panic| panic.to_string())?
+    }
+
+    /// What the watchdog said of it, if the watchdog brought it back.
+    async fn word(&self) -> Option<String> {
+        let (outstanding, fault) = (Arc::clone(&self.outstanding), self.fault);
+        let looked = tokio::task::spawn_blocking(move || locked(&outstanding).word_of(fault));
+        looked.await.ok()?
     }
 
     async fn release(&self) {
@@ -184,6 +228,24 @@ impl Task {
         let at = Instant::now();
         let fault = self.fault;
         let _ = self.tell.send(Seen { fault, at, what });
+    }
+}
+
+/// That nothing was done, for want of a way back that is sure to be taken.
+fn not_safe(why: &str) -> FaultError {
+    FaultError(format!(
+        "nothing was broken, since the way back could not be kept safe: {why}"
+    ))
+}
+
+/// Whether it was ordered back meanwhile, or nobody orders any more.
+fn is_ordered_back(orders: &mut UnboundedReceiver<Order>) -> bool {
+    loop {
+        match orders.try_recv() {
+            Ok(Order::Revert) | Err(TryRecvError::Disconnected) => return true,
+            Ok(Order::Inject) => {}
+            Err(TryRecvError::Empty) => return false,
+        }
     }
 }
 
