@@ -33,7 +33,10 @@ fn as_nobody(test: &str, run: fn(&str)) {
     fs::copy(setpriv, &sudo).unwrap();
     chown(dir.path(), Some(NOBODY), Some(NOBODY)).unwrap();
     fs::set_permissions(&sudo, fs::Permissions::from_mode(0o4755)).unwrap();
-    let output = Command::new(std::env::current_exe().unwrap())
+    // In a session of its own: what root does in the session of the tests beside it could be the fault's as well.
+    let output = Command::new("/usr/bin/setsid")
+        .arg("--wait")
+        .arg(std::env::current_exe().unwrap())
         .args([test, "--exact", "--nocapture"])
         .env(SUDO, format!("{} --reuid 0", sudo.display()))
         .env("TMPDIR", dir.path())

@@ -59,7 +59,7 @@ pub enum ProcessUndo {
         /// How the one that takes its place is found.
         which: Which,
         /// Starts it; without one somebody else does.
-        restart: Option<Restart>,
+        restart: Option<Box<Restart>>,
         /// It must be found within this time.
         within: Duration,
     },
@@ -105,7 +105,7 @@ impl ProcessFault {
                 which: wherever_one_stands(&self.which)?,
                 restart: restart
                     .as_ref()
-                    .map(|line| Restart::new(line, &self.hidden))
+                    .map(|line| Restart::new(line, &self.hidden).map(Box::new))
                     .transpose()?,
                 within: *within,
             },
@@ -192,7 +192,7 @@ impl ProcessUndo {
                     line: *line,
                     program: program.as_deref(),
                 };
-                restart::bring_back(killed, which, restart.as_ref(), *within).await
+                restart::bring_back(killed, which, restart.as_deref(), *within).await
             }
             Self::Cpu { root, quota } => {
                 quota.lift(*root).await?;
