@@ -73,7 +73,7 @@ impl Line {
     }
 
     /// With what decides where it goes, but for its own variables.
-    fn with_bearings(mut self, bearings: &Bearings) -> Self {
+    pub(super) fn with_bearings(mut self, bearings: &Bearings) -> Self {
         for (name, value) in &bearings.set {
             let own = self.env.entry(name.clone());
             own.or_insert_with(|| Sealed::plain(value));

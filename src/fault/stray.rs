@@ -34,9 +34,11 @@ pub(super) struct Origin {
 }
 
 impl Origin {
-    /// This process, now; nothing where the system does not tell.
+    /// This process, now; nothing where the system does not tell, and where it shares its session with a shell: whatever a
+    /// person runs there later would be taken for the fault's.
     pub fn now() -> Option<Self> {
-        let session = Process::myself().ok()?.stat().ok()?.session;
+        let own = Process::myself().ok()?.stat().ok()?;
+        let session = Some(own.session).filter(|session| *session == own.pid)?;
         let ticks = Uptime::current().ok()?.uptime * procfs::ticks_per_second() as f64;
         let since = ticks as u64;
         Some(Self { session, since })
@@ -62,7 +64,9 @@ fn has_ended(stat: &Stat) -> bool {
 pub(super) fn await_end(mark: &str, limit: Duration) -> bool {
     let wanted = format!("{MARK}={mark}");
     let deadline = Instant::now() + limit;
-    let mut left = marked(wanted.as_bytes());
+    let Ok(mut left) = marked(wanted.as_bytes()) else {
+        return false;
+    };
     while !left.is_empty() {
         if Instant::now() >= deadline {
             return end(mark);
@@ -76,7 +80,9 @@ pub(super) fn await_end(mark: &str, limit: Duration) -> bool {
 /// Ends what carries this mark, and its group, and waits until that is gone. Whether it is. It blocks.
 pub(super) fn end(mark: &str) -> bool {
     let wanted = format!("{MARK}={mark}");
-    let mut left = marked(wanted.as_bytes());
+    let Ok(mut left) = marked(wanted.as_bytes()) else {
+        return false;
+    };
     for signal in [Signal::TERM, Signal::KILL] {
         for group in &left {
             // Whom it reached is seen by who is left.
@@ -100,7 +106,8 @@ pub(super) fn await_strangers(origin: Origin, limit: Duration) -> bool {
     let deadline = Instant::now() + limit;
     loop {
         let all = procfs::process::all_processes();
-        let left = all.is_ok_and(|mut all| {
+        // Not to be able to look is not to see nobody.
+        let left = all.map_or(true, |mut all| {
             all.any(|process| {
                 let stat = process.and_then(|process| process.stat());
                 stat.is_ok_and(|stat| origin.fits(&stat) && is_closed(stat.pid))
@@ -119,28 +126,30 @@ fn is_closed(pid: i32) -> bool {
         .is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
 }
 
-fn marked(wanted: &[u8]) -> Vec<Pid> {
-    let all = everyone().into_iter();
-    all.filter(|pid| is_head(*pid) && carries(*pid, wanted))
-        .collect()
+fn marked(wanted: &[u8]) -> io::Result<Vec<Pid>> {
+    let mut all = everyone()?;
+    all.retain(|pid| is_head(*pid) && carries(*pid, wanted));
+    Ok(all)
 }
 
 /// The numbers of everything that carries this mark, a service that has made itself a daemon too. It blocks.
-pub(super) fn carriers(mark: &str) -> Vec<i32> {
+pub(super) fn carriers(mark: &str) -> io::Result<Vec<i32>> {
     let wanted = format!("{MARK}={mark}");
-    let all = everyone().into_iter();
-    all.filter(|pid| carries(*pid, wanted.as_bytes()))
+    let all = everyone()?.into_iter();
+    Ok(all
+        .filter(|pid| carries(*pid, wanted.as_bytes()))
         .map(|pid| pid.as_raw_nonzero().get())
-        .collect()
+        .collect())
 }
 
-fn everyone() -> Vec<Pid> {
-    let Ok(entries) = fs::read_dir("/proc") else {
-        return Vec::new();
-    };
-    entries
-        .filter_map(|entry| Pid::from_raw(entry.ok()?.file_name().to_str()?.parse().ok()?))
-        .collect()
+fn everyone() -> io::Result<Vec<Pid>> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir("/proc")? {
+        let name = entry?.file_name();
+        let number = name.to_str().and_then(|name| name.parse().ok());
+        all.extend(number.and_then(Pid::from_raw));
+    }
+    Ok(all)
 }
 
 /// Whether it heads a process group, but no session of its own.

@@ -103,6 +103,8 @@ impl StressFault {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
+            // A Ctrl-C at the terminal is for the engine, which brings it back.
+            .process_group(0)
             .spawn()
             .map_err(|error| {
                 let program = self.program.display();

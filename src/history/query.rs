@@ -119,6 +119,18 @@ impl History {
         newest.find(|known| known.fault == fault).map(|it| &**it)
     }
 
+    /// Whether an injection is that of a member of a group, put in while the group's own was going on.
+    pub fn holds(&self, group: &Injection, member: &Injection) -> bool {
+        let over = if group.is_outstanding() {
+            u64::MAX
+        } else {
+            group.cleared.unwrap_or(group.since)
+        };
+        let plan = self.fault(group.fault);
+        plan.is_some_and(|plan| plan.members.contains(&member.fault))
+            && (group.injecting..=over).contains(&member.injecting)
+    }
+
     /// The plan of a fault; `None` when the window has none with this index.
     pub fn fault(&self, fault: usize) -> Option<&FaultPlan> {
         self.window.as_ref()?.faults.get(fault)

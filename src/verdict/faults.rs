@@ -5,7 +5,6 @@
 
 use crate::history::injections::Injection;
 use crate::history::{History, injections::INJECTIONS};
-use crate::session::record::FaultPlan;
 
 use super::late::known_late;
 use super::losses::{self, Losses};
@@ -101,26 +100,21 @@ fn service(history: &History, fault: usize) -> String {
 /// Whether it was seen to do anything: to connections or requests by who put it in, to traffic, to a gate, to an alert,
 /// to a gauge. A group does what its members do. What came once another fault was there may be that one's.
 fn effective(history: &History, injection: &Injection, measured: &Assessment) -> Option<bool> {
-    let members = history.fault(injection.fault);
-    let members = members.map_or(&[][..], |plan: &FaultPlan| &plan.members);
     let touched = |it: &Injection| {
         let effect = it.effect.as_ref();
         effect.is_some_and(|effect| effect.affected > 0 || !effect.text.is_empty())
     };
     let next = alone_until(history, injection);
-    let until = injection.cleared.unwrap_or(u64::MAX);
-    let with_it = |it: &&std::sync::Arc<Injection>| {
-        members.contains(&it.fault) && (injection.injecting..=until).contains(&it.injecting)
-    };
     let seen = touched(injection)
         || measured.impact.took().is_some()
         || injection.gates.iter().any(|&(_, at)| at <= next)
-        || (injection.alerts.iter()).any(|fired| !fired.before && fired.at <= next)
+        || (injection.alerts.iter())
+            .any(|fired| !fired.before && !fired.pending && fired.at <= next)
         || !measured.gauges.moved.is_empty()
         || history
             .injections()
             .iter()
-            .filter(with_it)
+            .filter(|it| history.holds(injection, it))
             .any(|it| touched(it));
     match (seen, measured.impact, &injection.effect) {
         (true, _, _) => Some(true),

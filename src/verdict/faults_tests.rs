@@ -256,6 +256,35 @@ fn a_fault_that_nothing_felt_did_nothing() {
     assert_eq!(touched.verdict, Verdict::Go, "{:?}", touched.findings);
 }
 
+#[test]
+fn an_alert_that_was_on_its_way_already_is_no_effect() {
+    let alert = |state| {
+        Happening::Alert(Box::new(Alert {
+            name: "DiskSlow".into(),
+            labels: String::new(),
+            from: "prom".into(),
+            state,
+            since: None,
+        }))
+    };
+    let fires = |recording: Recording| {
+        let recording = recording
+            .event(state(0, FaultState::Injecting))
+            .event(state(0, FaultState::Active))
+            .ticks(10)
+            .event(alert(AlertState::Firing))
+            .ticks(20)
+            .event(state(0, FaultState::Recovering))
+            .ticks(60);
+        one(&ended(recording)).effective
+    };
+    assert_eq!(fires(window()), Some(true));
+    assert_eq!(
+        fires(window().event(alert(AlertState::Pending))),
+        Some(false)
+    );
+}
+
 /// Gauges of memory and connections, of a target that is scraped so often.
 fn gauged(every_us: u64, ticks: u64) -> Recording {
     let plan = |name: &str, unit: &str| GaugePlan {

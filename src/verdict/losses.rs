@@ -154,8 +154,9 @@ impl Stretches {
     fn of(history: &History) -> Self {
         let injections = history.injections();
         let by_itself =
-            |it: &&Arc<Injection>| !injections.iter().any(|group| is_in(history, group, it));
-        let stretches = injections.iter().filter(by_itself).map(|it| {
+            |it: &&Arc<Injection>| !injections.iter().any(|group| history.holds(group, it));
+        let real = injections.iter().filter(|it| it.is_real());
+        let stretches = real.filter(by_itself).map(|it| {
             let mut later = injections.iter().filter(|other| other.fault == it.fault);
             let again = later.find(|other| other.number > it.number);
             // What comes from then on is not the aftermath of the one before.
@@ -192,14 +193,6 @@ impl Stretches {
             .or_else(|| latest(|it| it.over));
         found.map(|it| (it.number, it.began))
     }
-}
-
-/// Whether an injection is that of a member of a group, put in while the group was in place.
-fn is_in(history: &History, group: &Injection, it: &Injection) -> bool {
-    let plan = history.fault(group.fault);
-    let until = group.cleared.unwrap_or(u64::MAX);
-    plan.is_some_and(|plan| plan.members.contains(&it.fault))
-        && (group.injecting..=until).contains(&it.injecting)
 }
 
 impl Losses {

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "test code")]
 
 use super::*;
-use crate::history::testing::{Recording, SECOND};
+use crate::history::testing::{Recording, SECOND, fault_event};
 use crate::session::record::{EndReason, FaultPlan, FaultState, Happening};
 use crate::verdict::{Judgement, judge, so_far};
 
@@ -94,6 +94,21 @@ fn a_lost_write_belongs_to_the_injection_that_it_was_acknowledged_in_or_a_minute
     let one = broken(window(), 0).ticks(200);
     let found = whose(&one, [0, 28, 29, 89, 90, 115, 120, 180, 181, 300]);
     assert_eq!(found, [0, 0, 1, 1, 1, 1, 1, 1, 0, 0]);
+}
+
+#[test]
+fn one_that_was_never_in_place_loses_nothing() {
+    // The second is refused while the first is on.
+    let refused = window()
+        .event(state(0, FaultState::Injecting))
+        .event(state(0, FaultState::Active))
+        .ticks(10)
+        .event(fault_event(3, FaultState::Injecting))
+        .event(fault_event(3, FaultState::Failed))
+        .ticks(10)
+        .event(state(0, FaultState::Recovering))
+        .ticks(10);
+    assert_eq!(whose(&refused, [80, 95, 105]), [1, 1, 1]);
 }
 
 #[test]

@@ -238,7 +238,7 @@ fn table(scene: &Scene<'_>, faults: &[Now<'_>], area: Rect, buf: &mut Buffer) {
             let until = it.cleared.unwrap_or(fault.last);
             clock(until.saturating_sub(it.injecting))
         });
-        let by = fault.latest.and_then(|it| it.by.as_deref());
+        let by = fault.latest.and_then(|it| it.last_by.as_deref());
         let share = fault.recovery().zip(fault.plan.recover_within_us);
         let share = share.map(|(took, most)| took as f64 / most.max(1) as f64);
         let bar = share.map_or_else(Vec::new, |share| bar(share, 10, style, theme.dim));

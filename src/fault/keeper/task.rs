@@ -130,7 +130,8 @@ impl Task {
         let mut last = None;
         loop {
             tokio::select! {
-                () = ordered_back(orders) => return self.driver.ended_early(),
+                // One that ends now is brought back all the same, and that proves it.
+                () = ordered_back(orders) => return None,
                 _ = look.tick() => {
                     if let Some(why) = self.driver.ended_early() {
                         return Some(why);

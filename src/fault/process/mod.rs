@@ -21,9 +21,10 @@ use self::restart::{Killed, Restart};
 pub use self::tree::Identity;
 use super::driver::{Doing, Done, Driver, FaultError};
 use super::hidden::Hidden;
+use super::run::aside;
 use super::undo::Undo;
 use crate::profile::Secrets;
-use crate::profile::model::{ProcessAct, Which};
+use crate::profile::model::{CommandLine, ProcessAct, Which};
 
 /// A fault on a process.
 #[derive(Debug, Clone, PartialEq)]
@@ -89,6 +90,12 @@ impl ProcessFault {
         self
     }
 
+    async fn restart(&self, line: &CommandLine) -> Result<Restart, FaultError> {
+        let (line, hidden) = (line.clone(), self.hidden.clone());
+        let find = move || Restart::new(&line, &hidden);
+        aside("find", find).await.map_err(FaultError::of)?
+    }
+
     async fn way_back(&self) -> Result<Undo, FaultError> {
         let root = find::one(&self.which).await?;
         find::without_stormdeck(tree::of(root).await?).await?;
@@ -103,10 +110,10 @@ impl ProcessFault {
                 line: restart::hash_of_line(root.pid),
                 program: find::program(root.pid),
                 which: wherever_one_stands(&self.which)?,
-                restart: restart
-                    .as_ref()
-                    .map(|line| Restart::new(line, &self.hidden).map(Box::new))
-                    .transpose()?,
+                restart: match restart {
+                    Some(line) => Some(Box::new(self.restart(line).await?)),
+                    None => None,
+                },
                 within: *within,
             },
             ProcessAct::Cpu { share } => ProcessUndo::Cpu {

@@ -13,6 +13,7 @@ use xxhash_rust::xxh64::xxh64;
 
 use super::find;
 use super::tree::{self, Identity};
+use crate::fault::bearings::Bearings;
 use crate::fault::driver::{Done, FaultError};
 use crate::fault::hidden::Hidden;
 use crate::fault::program::{Line, MARK};
@@ -44,6 +45,8 @@ struct Started {
 }
 
 impl Restart {
+    /// It goes where it would go now, whoever starts it later. It blocks.
+    ///
     /// # Errors
     /// When there is no such program.
     pub(super) fn new(line: &CommandLine, hidden: &Hidden) -> Result<Self, FaultError> {
@@ -51,7 +54,7 @@ impl Restart {
         let line = Line::of(line)?;
         line.find("restart")?;
         Ok(Self {
-            line,
+            line: line.with_bearings(&Bearings::of_environment(hidden)),
             hidden: hidden.clone(),
         })
     }
@@ -143,7 +146,7 @@ pub(super) fn mark_of(killed: Identity) -> String {
 /// is still on its way.
 async fn already_started(killed: Identity) -> Result<Option<Identity>, FaultError> {
     let look = move || {
-        let found = stray::carriers(&mark_of(killed));
+        let found = stray::carriers(&mark_of(killed))?;
         let found: Vec<Identity> = found
             .into_iter()
             .filter_map(Identity::of)
@@ -153,9 +156,10 @@ async fn already_started(killed: Identity) -> Result<Option<Identity>, FaultErro
             let stat = process.stat();
             stat.is_some_and(|stat| stat.session == process.pid)
         };
-        found.iter().find(heads).or(found.first()).copied()
+        Ok(found.iter().find(heads).or(found.first()).copied())
     };
-    aside("look", look).await.map_err(FaultError::of)
+    let found: io::Result<Option<Identity>> = aside("look", look).await.map_err(FaultError::of)?;
+    found.map_err(FaultError::of)
 }
 
 /// Starts what was killed, if nobody has, and waits until it is found.

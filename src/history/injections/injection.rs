@@ -18,6 +18,8 @@ pub struct Injection {
     pub phase: Option<usize>,
     /// Who put it in; `None` when the schedule did.
     pub by: Option<String>,
+    /// Who asked for a change of it last.
+    pub last_by: Option<String>,
     /// Whether a person insisted on it against a guard rail.
     pub forced: bool,
     /// Its state.
@@ -119,6 +121,9 @@ impl Injection {
         self.state = *state;
         self.since = at;
         self.forced |= *forced;
+        if event.by.is_some() {
+            self.last_by.clone_from(&event.by);
+        }
         text.clone_into(&mut self.text);
         match state {
             FaultState::Injecting => self.until = until.or(self.until),
@@ -283,6 +288,11 @@ impl Injection {
         });
         let until = last.min(over).max(self.injecting + 1_000_000);
         (self.injecting.saturating_sub(MARGIN), until)
+    }
+
+    /// Whether it was in place, or may be still: whether it can have done anything.
+    pub fn is_real(&self) -> bool {
+        self.was_done() || self.is_outstanding()
     }
 
     /// Whether it may be in place still.

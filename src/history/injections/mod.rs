@@ -181,6 +181,7 @@ impl Injections {
             fault,
             phase: self.phase,
             by: event.by.clone(),
+            last_by: None,
             forced,
             state: FaultState::Armed,
             since: event.at,

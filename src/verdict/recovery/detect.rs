@@ -59,7 +59,7 @@ pub(super) fn detection(history: &History, injection: &Injection) -> Detection {
     let passed = injection.closed.unwrap_or_else(|| now(history));
     let passed = passed.min(next).saturating_sub(injection.injecting);
     let is_cut = next < injection.cleared.unwrap_or(u64::MAX);
-    let took = if !injection.was_done() && !injection.is_outstanding() {
+    let took = if !injection.is_real() {
         Measured::Unknown(Why::NotDone)
     } else if !watches_alerts(history) && injection.alerts.is_empty() {
         Measured::Unknown(Why::NoAlerts)
@@ -67,7 +67,7 @@ pub(super) fn detection(history: &History, injection: &Injection) -> Detection {
         Measured::Unknown(Why::NoSource)
     } else if too_late && is_cut {
         Measured::Unknown(Why::Another)
-    } else if is_final(history, injection) || next <= now(history) {
+    } else if is_final(history, injection) || (next <= now(history) && !is_cut) {
         Measured::Never(passed)
     } else {
         Measured::Waiting(passed)

@@ -140,12 +140,13 @@ fn values(samples: &[Sample]) -> Vec<Value> {
 /// The stretch around an injection in which no other fault changed, and no gauge told of one, µs since the window began.
 fn undisturbed(history: &History, injection: &Injection) -> (u64, u64) {
     let (mut from, mut until) = (0, u64::MAX);
-    let members = |fault: usize| history.fault(fault).map_or(&[][..], |plan| &plan.members);
-    let is_one = |fault: usize| {
-        members(injection.fault).contains(&fault) || members(fault).contains(&injection.fault)
+    let is_one = |other: &Injection| {
+        other.number == injection.number
+            || history.holds(injection, other)
+            || history.holds(other, injection)
     };
-    let others = history.injections().iter();
-    for other in others.filter(|it| it.number != injection.number && !is_one(it.fault)) {
+    let others = history.injections().iter().filter(|it| it.is_real());
+    for other in others.filter(|it| !is_one(it)) {
         let moments = [Some(other.injecting), other.reverting, other.cleared];
         for at in moments.into_iter().flatten() {
             if at < injection.injecting {

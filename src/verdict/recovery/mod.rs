@@ -205,7 +205,7 @@ fn is_final(history: &History, injection: &Injection) -> bool {
 /// Reasons for which nothing at all can be said.
 fn beyond_telling(injection: &Injection) -> Option<Why> {
     let picture = &injection.picture;
-    if !injection.was_done() && !injection.is_outstanding() {
+    if !injection.is_real() {
         Some(Why::NotDone)
     } else if picture.unseen > 0 && picture.unseen as usize >= picture.since().len() {
         Some(Why::NotSeen)

@@ -9,14 +9,6 @@ use super::{Measured, Recovery, WINDOW_US, Why};
 use crate::history::History;
 use crate::history::injections::Injection;
 
-/// Whether this is a group's injection, and the other was put in by it.
-fn holds(history: &History, group: &Injection, member: &Injection) -> bool {
-    let until = group.cleared.unwrap_or(u64::MAX);
-    let plan = history.fault(group.fault);
-    plan.is_some_and(|plan| plan.members.contains(&member.fault))
-        && (group.injecting..=until).contains(&member.injecting)
-}
-
 /// An injection among those that it is of one piece with.
 pub(super) struct Family<'h> {
     history: &'h History,
@@ -31,15 +23,15 @@ impl<'h> Family<'h> {
         Self {
             history,
             own,
-            groups: all.filter(|it| holds(history, it, own)).collect(),
+            groups: all.filter(|it| history.holds(it, own)).collect(),
         }
     }
 
     /// Whether another injection is of one piece with it: its group, its member, or a member of its group.
     pub fn has(&self, other: &Injection) -> bool {
         let is_group =
-            |group: &&Injection| group.number == other.number || holds(self.history, group, other);
-        self.groups.iter().any(is_group) || holds(self.history, self.own, other)
+            |group: &&Injection| group.number == other.number || self.history.holds(group, other);
+        self.groups.iter().any(is_group) || self.history.holds(self.own, other)
     }
 
     /// When the first of them was put in, µs since the window began.
@@ -52,7 +44,7 @@ impl<'h> Family<'h> {
     fn strangers(&self) -> impl Iterator<Item = &'h Injection> {
         let all = self.history.injections().iter().map(|it| &**it);
         all.filter(|it| it.number != self.own.number && !self.has(it))
-            .filter(|it| it.was_done() || it.is_outstanding())
+            .filter(|it| it.is_real())
     }
 }
 
@@ -75,7 +67,7 @@ pub(super) fn disturbed_from(history: &History, injection: &Injection, ordered: 
     // A member may go before the others; the group itself does nothing but by them.
     let all = history.injections().iter().map(|it| &**it);
     let siblings = all.filter(|it| it.number != injection.number && family.has(it));
-    let siblings = siblings.filter(|it| !is_group(it) && !is_group(injection));
+    let siblings = siblings.filter(|it| it.is_real() && !is_group(it) && !is_group(injection));
     let others = siblings.chain(family.strangers());
     let others = others.filter(|it| {
         // Of those that were in place, one that was not cleared may still be.

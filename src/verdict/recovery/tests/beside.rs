@@ -269,3 +269,52 @@ fn nothing_is_mitigated_once_the_fault_is_on_its_way_out() {
     let (least, most) = seconds(measured.recovery.took);
     assert!(least <= 5 && (5..=15).contains(&most), "{least} to {most}");
 }
+
+#[test]
+fn a_group_that_failed_on_its_way_in_is_nothing_that_its_members_belong_to_later() {
+    let system = System {
+        rate: 100.0,
+        seed: 1,
+        at: |second| outage(second, ON + 150, OFF + 150),
+    };
+    let faults = vec![plan("storm", &[1, 2]), plan("slow", &[]), plan("lost", &[])];
+    // One of it could not be put in, and the other was taken out again.
+    let failed = window(&system, faults, 20)
+        .event(fault_event(0, FaultState::Injecting))
+        .event(fault_event(1, FaultState::Injecting))
+        .event(fault_event(2, FaultState::Injecting))
+        .event(fault_event(2, FaultState::Failed))
+        .event(fault_event(0, FaultState::Reverting))
+        .event(fault_event(1, FaultState::Armed))
+        .event(fault_event(0, FaultState::Failed))
+        .ticks_with(ON + 130, |tick| system.tick(tick));
+    let recording = put_in(failed, 1)
+        .ticks_with(OFF - ON, |tick| system.tick(tick))
+        .event(fault_event(1, FaultState::Recovering))
+        .ticks_with(90, |tick| system.tick(tick));
+    let alone = measured(&recording.end(EndReason::Finished).history(), 1);
+    assert!(alone.bounds.normal_errors.is_some(), "{:?}", alone.bounds);
+    assert!(alone.recovery.is_recovered(), "{:?}", alone.recovery);
+}
+
+#[test]
+fn a_member_that_was_never_in_place_leaves_the_recovery_of_the_others_known() {
+    let system = System {
+        rate: 100.0,
+        seed: 1,
+        at: |second| outage(second, ON, OFF + 30),
+    };
+    let faults = vec![plan("storm", &[1, 2]), plan("slow", &[]), plan("lost", &[])];
+    let recording = window(&system, faults, ON).event(fault_event(0, FaultState::Injecting));
+    let recording = put_in(recording, 1)
+        .ticks_with(OFF - ON, |tick| system.tick(tick))
+        .event(fault_event(2, FaultState::Injecting))
+        .event(fault_event(2, FaultState::Failed))
+        .event(fault_event(0, FaultState::Reverting))
+        .event(fault_event(1, FaultState::Reverting))
+        .event(fault_event(1, FaultState::Recovering))
+        .ticks_with(120, |tick| system.tick(tick));
+    let member = measured(&recording.end(EndReason::Finished).history(), 1);
+    let (least, most) = seconds(member.recovery.took);
+    assert!(least <= 31 && most >= 30, "{least} to {most}");
+}
