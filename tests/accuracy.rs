@@ -132,8 +132,9 @@ fn a_cap_on_what_is_in_flight_turns_overload_into_dropped_arrivals_that_are_coun
         1200,
         "max_in_flight = 100",
     );
+    // Not p99: of 15 s, a machine that stands still for a seventh of one is in it.
     assert_near("p50", &summary["response_ms"]["p50"], 100.0, 3.0 * PERCENT);
-    assert_near("p99", &summary["response_ms"]["p99"], 100.0, 3.0 * PERCENT);
+    assert_near("p90", &summary["response_ms"]["p90"], 100.0, 3.0 * PERCENT);
     assert_near(
         "dropped",
         &summary["dropped"],

@@ -43,7 +43,8 @@ fn a_way_back_of_an_earlier_version_is_taken() {
     let undo = stage.prepare().unwrap();
     stage.inject(&undo).unwrap();
     let mut written = serde_json::to_value(&undo).unwrap();
-    written.as_object_mut().unwrap().remove("origin").unwrap();
+    // Where the session is not its own there is none.
+    written.as_object_mut().unwrap().remove("origin");
     let earlier: Undo = serde_json::from_value(written).unwrap();
     let done = stage.revert_from_disk(&earlier).unwrap();
     assert_eq!(done.proof, Proof::Checked);
