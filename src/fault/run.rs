@@ -26,7 +26,7 @@ use tokio::sync::oneshot;
 
 use self::heard::{KEPT, Said, Stream, WHOLE};
 use self::left::Left;
-pub(super) use self::left::{Last, UNSTOPPABLE, is_running};
+pub(super) use self::left::{Last, UNSTOPPABLE, has_ended, is_running};
 use crate::profile::units::format_duration;
 
 /// From SIGTERM to SIGKILL.

@@ -16,7 +16,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use serde::{Deserialize, Serialize};
 
 use super::program::MARK;
-use super::run::{GRACE, is_running};
+use super::run::{GRACE, has_ended, is_running};
 
 /// From one look to the next.
 const LOOK: Duration = Duration::from_millis(10);
@@ -53,10 +53,6 @@ impl Origin {
             && !has_ended(stat)
             && (stat.pid == stat.pgrp || !head().is_ok_and(|head| !has_ended(&head)))
     }
-}
-
-fn has_ended(stat: &Stat) -> bool {
-    matches!(stat.state, 'Z' | 'X' | 'x')
 }
 
 /// Waits until nothing carries this mark any more. What has not come to an end by itself within `limit` is ended, as whoever

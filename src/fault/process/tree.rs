@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::fault::driver::FaultError;
 use crate::fault::run::aside;
+use crate::fault::run::has_ended;
 
 /// How long a signal may take to be obeyed: a process in the middle of a system call on a slow disk does not listen.
 const OBEY: Duration = Duration::from_secs(5);
@@ -95,7 +96,7 @@ impl Identity {
 }
 
 fn is_alive(stat: &Stat) -> bool {
-    !matches!(stat.state, 'Z' | 'X' | 'x')
+    !has_ended(stat)
 }
 
 fn stands_still(stat: &Stat) -> bool {

@@ -9,6 +9,7 @@ use std::process::Child;
 use std::task::Poll;
 use std::time::Duration;
 
+use procfs::process::Stat;
 use rustix::process::Pid;
 
 use super::Gone;
@@ -49,9 +50,14 @@ pub(in crate::fault) fn is_running(group: Pid) -> bool {
     all.map_or(true, |mut all| {
         all.any(|process| {
             let stat = process.and_then(|process| process.stat());
-            stat.is_ok_and(|stat| stat.pgrp == group && !matches!(stat.state, 'Z' | 'X' | 'x'))
+            stat.is_ok_and(|stat| stat.pgrp == group && !has_ended(&stat))
         })
     })
+}
+
+/// Whether a process runs no more, reaped or not.
+pub(in crate::fault) fn has_ended(stat: &Stat) -> bool {
+    matches!(stat.state, 'Z' | 'X' | 'x')
 }
 
 /// The program that was started last, by this process.
