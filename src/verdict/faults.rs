@@ -8,9 +8,7 @@ use crate::history::{History, injections::INJECTIONS};
 
 use super::late::known_late;
 use super::losses::{self, Losses};
-use super::recovery::{
-    Assessment, HOLD_US, Measured, WINDOW_US, Why, alone_until, assess, between,
-};
+use super::recovery::{Assessment, Measured, Why, alone_until, assess, between};
 use super::{Case, Verdict, format};
 
 /// One time that a fault was put in, and how the system took it.
@@ -124,18 +122,6 @@ fn effective(history: &History, injection: &Injection, measured: &Assessment) ->
     }
 }
 
-/// Whether a recovery is over its budget, µs, for sure. A window that ends now still tells of what was a while ago, and
-/// good windows that began in time may be too few to tell.
-pub(super) fn is_late(took: Measured, budget: u64) -> bool {
-    let seen = budget.saturating_add(WINDOW_US);
-    match took {
-        Measured::Took(took) | Measured::Seems { took, .. } => took.least > budget,
-        Measured::Never(passed) => passed > seen,
-        Measured::Waiting(passed) => passed > seen.saturating_add(HOLD_US),
-        Measured::Unknown(_) => false,
-    }
-}
-
 impl FaultOutcome {
     /// Whether the system was back in time; without a budget, whether it was back at all.
     pub(super) fn kept(&self) -> Kept {
@@ -143,7 +129,7 @@ impl FaultOutcome {
         match self.measured.recovery.took {
             Measured::Took(took) if took.most <= budget => Kept::Yes,
             Measured::Never(_) if self.budget_us.is_none() => Kept::No,
-            took if is_late(took, budget) => Kept::No,
+            took if took.is_over(budget) => Kept::No,
             Measured::Took(_)
             | Measured::Seems { .. }
             | Measured::Waiting(_)

@@ -8,7 +8,6 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::faults::is_late;
 use super::recovery::recovery;
 use crate::history::History;
 use crate::history::injections::{INJECTIONS, Injection};
@@ -19,7 +18,7 @@ thread_local! {
 
 /// Whether a recovery is over its budget, µs, for sure.
 pub(super) fn known_late(history: &History, injection: &Arc<Injection>, budget: u64) -> bool {
-    let judged = || is_late(recovery(history, injection).took, budget);
+    let judged = || recovery(history, injection).took.is_over(budget);
     if injection.closed.is_none() {
         return judged();
     }

@@ -131,6 +131,18 @@ pub struct Assessment {
 }
 
 impl Measured {
+    /// Whether it is over a budget, µs, for sure. A window that ends now still tells of what was a while ago, and good
+    /// windows that began in time may be too few to tell.
+    pub fn is_over(self, budget: u64) -> bool {
+        let seen = budget.saturating_add(WINDOW_US);
+        match self {
+            Self::Took(took) | Self::Seems { took, .. } => took.least > budget,
+            Self::Never(passed) => passed > seen,
+            Self::Waiting(passed) => passed > seen.saturating_add(HOLD_US),
+            Self::Unknown(_) => false,
+        }
+    }
+
     /// The interval, confirmed or not.
     pub fn took(self) -> Option<Took> {
         match self {

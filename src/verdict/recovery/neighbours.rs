@@ -101,9 +101,10 @@ pub(super) fn cut_short(
     let plan = history.fault(injection.fault);
     let budget = plan.and_then(|plan| plan.recover_within_us);
     // It was over its budget before the other came.
-    let is_late = budget.is_some_and(|budget| seen > budget.saturating_add(WINDOW_US));
+    let never = Measured::Never(seen);
+    let is_late = budget.is_some_and(|budget| never.is_over(budget));
     let took = match state {
-        Some(State::Bad) if is_late => Measured::Never(seen),
+        Some(State::Bad) if is_late => never,
         Some(State::Bad | State::Good | State::Unknown) | None => Measured::Unknown(Why::Another),
     };
     Recovery { took, since: None }
