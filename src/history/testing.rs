@@ -17,13 +17,22 @@ pub(crate) const PAY: usize = 3;
 
 /// That a fault came into a state, and nothing more.
 pub(crate) fn fault_event(fault: usize, state: FaultState) -> Happening {
+    changed(fault, state, false)
+}
+
+/// That a fault came into a state, which was read back.
+pub(crate) fn proven_event(fault: usize, state: FaultState) -> Happening {
+    changed(fault, state, true)
+}
+
+fn changed(fault: usize, state: FaultState, proven: bool) -> Happening {
     Happening::Fault {
         fault,
         state,
         text: String::new(),
         forced: false,
         in_place: false,
-        proven: false,
+        proven,
         until: None,
     }
 }

@@ -1,23 +1,11 @@
 #![allow(clippy::unwrap_used, reason = "test code")]
 
 use super::*;
-use crate::history::testing::{Recording, SECOND, fault_event};
+use crate::history::testing::{Recording, SECOND, fault_event, proven_event};
 use crate::session::record::{EndReason, FaultPlan, FaultState, Happening};
 use crate::verdict::{Judgement, judge, so_far};
 
 const NAMES: [&str; 4] = ["kill primary", "slow database", "both", "partition"];
-
-fn state(fault: usize, state: FaultState) -> Happening {
-    Happening::Fault {
-        fault,
-        state,
-        text: String::new(),
-        forced: false,
-        in_place: false,
-        proven: true,
-        until: None,
-    }
-}
 
 /// A window that begins with a minute and a half of calm.
 fn window() -> Recording {
@@ -38,13 +26,13 @@ fn window() -> Recording {
 /// In place for 20 s, and back 10 s later.
 fn broken(recording: Recording, fault: usize) -> Recording {
     recording
-        .event(state(fault, FaultState::Injecting))
-        .event(state(fault, FaultState::Active))
+        .event(proven_event(fault, FaultState::Injecting))
+        .event(proven_event(fault, FaultState::Active))
         .ticks(20)
-        .event(state(fault, FaultState::Reverting))
-        .event(state(fault, FaultState::Recovering))
+        .event(proven_event(fault, FaultState::Reverting))
+        .event(proven_event(fault, FaultState::Recovering))
         .ticks(10)
-        .event(state(fault, FaultState::Recovered))
+        .event(proven_event(fault, FaultState::Recovered))
 }
 
 /// Seconds with so many lost and so many duplicated writes.
@@ -100,13 +88,13 @@ fn a_lost_write_belongs_to_the_injection_that_it_was_acknowledged_in_or_a_minute
 fn one_that_was_never_in_place_loses_nothing() {
     // The second is refused while the first is on.
     let refused = window()
-        .event(state(0, FaultState::Injecting))
-        .event(state(0, FaultState::Active))
+        .event(proven_event(0, FaultState::Injecting))
+        .event(proven_event(0, FaultState::Active))
         .ticks(10)
         .event(fault_event(3, FaultState::Injecting))
         .event(fault_event(3, FaultState::Failed))
         .ticks(10)
-        .event(state(0, FaultState::Recovering))
+        .event(proven_event(0, FaultState::Recovering))
         .ticks(10);
     assert_eq!(whose(&refused, [80, 95, 105]), [1, 1, 1]);
 }
@@ -123,8 +111,8 @@ fn of_two_injections_the_one_that_is_going_on_goes_before_the_one_to_come_and_th
     // The first is still in place when the second goes in at 100.
     let both = broken(
         window()
-            .event(state(0, FaultState::Injecting))
-            .event(state(0, FaultState::Active))
+            .event(proven_event(0, FaultState::Injecting))
+            .event(proven_event(0, FaultState::Active))
             .ticks(10),
         3,
     )
@@ -138,13 +126,13 @@ fn of_two_injections_the_one_that_is_going_on_goes_before_the_one_to_come_and_th
 #[test]
 fn what_is_lost_while_a_group_is_in_place_is_the_groups() {
     let group = window()
-        .event(state(2, FaultState::Injecting))
-        .event(state(0, FaultState::Injecting))
-        .event(state(0, FaultState::Active))
+        .event(proven_event(2, FaultState::Injecting))
+        .event(proven_event(0, FaultState::Injecting))
+        .event(proven_event(0, FaultState::Active))
         .ticks(5)
-        .event(state(1, FaultState::Injecting))
-        .event(state(1, FaultState::Active))
-        .event(state(2, FaultState::Active))
+        .event(proven_event(1, FaultState::Injecting))
+        .event(proven_event(1, FaultState::Active))
+        .event(proven_event(2, FaultState::Active))
         .ticks(10);
     assert_eq!(whose(&group, [60, 91, 97]), [1, 1, 1]);
 }

@@ -1,24 +1,12 @@
 #![allow(clippy::unwrap_used, reason = "test code")]
 
 use super::{Judgement, Score, judge};
-use crate::history::testing::{PAY, Recording, fail};
+use crate::history::testing::{PAY, Recording, fail, proven_event};
 use crate::session::hist::{Hist, index_of};
 use crate::session::record::{
     Alert, AlertState, EndReason, ErrorKind, FaultPlan, FaultState, Happening, StepTick,
     TargetPlan, Tick,
 };
-
-fn enter(fault: usize, state: FaultState) -> Happening {
-    Happening::Fault {
-        fault,
-        state,
-        text: String::new(),
-        forced: false,
-        in_place: false,
-        proven: true,
-        until: None,
-    }
-}
 
 /// A hundred requests, most of which take so long, and some so long, µs.
 fn times(tick: &mut Tick, most: u64, some: (u64, u64)) {
@@ -51,10 +39,10 @@ fn window() -> Recording {
 
 fn broken(recording: Recording, fault: usize, change: impl Fn(&mut Tick)) -> Recording {
     recording
-        .event(enter(fault, FaultState::Injecting))
-        .event(enter(fault, FaultState::Active))
+        .event(proven_event(fault, FaultState::Injecting))
+        .event(proven_event(fault, FaultState::Active))
         .ticks_with(60, change)
-        .event(enter(fault, FaultState::Recovering))
+        .event(proven_event(fault, FaultState::Recovering))
 }
 
 fn ended(recording: Recording) -> Judgement {
@@ -121,14 +109,14 @@ fn an_alert_that_fires_while_the_fault_is_there_is_in_time_though_ticks_are_miss
     let down = |tick: &mut Tick| fail(tick, PAY, ErrorKind::Status5xx, Some(503), 36);
     let recording = window()
         .ticks(150)
-        .event(enter(0, FaultState::Injecting))
-        .event(enter(0, FaultState::Active))
+        .event(proven_event(0, FaultState::Injecting))
+        .event(proven_event(0, FaultState::Active))
         .ticks_with(5, down)
         .gap(30, "the disk was full")
         .ticks_with(5, down)
         .event(alert)
         .ticks_with(20, down)
-        .event(enter(0, FaultState::Recovering))
+        .event(proven_event(0, FaultState::Recovering))
         .ticks(60);
     let judgement = ended(recording);
     let points = &scored(&judgement, "a").points[3];
